@@ -1,0 +1,2 @@
+//! The `pullback` command.
+fn main() {}

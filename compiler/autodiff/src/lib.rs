@@ -1,0 +1,1 @@
+//! Differentiation of the tensor IR: linearize and transpose.

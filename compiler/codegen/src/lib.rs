@@ -1,0 +1,1 @@
+//! Code generation: loop IR to machine code through Cranelift.

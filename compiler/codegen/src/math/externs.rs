@@ -1,0 +1,80 @@
+//! The scalar functions that generated code may call on its slow paths.
+//!
+//! They are double-precision functions of the `libm` crate (a port of musl's, so the same on every
+//! machine) behind the C calling convention. Single-precision lanes are widened before the call
+//! and rounded after it. A module that is to contain math functions imports them by
+//! [`ExternFn::name`]; a JIT registers [`ExternFn::address`] under that name, an object file has to
+//! be linked with something that exports it.
+
+use cranelift_codegen::ir::{AbiParam, FuncRef, Function, Signature, types};
+use cranelift_codegen::isa::CallConv;
+
+/// Where the functions under construction get their references to scalar functions from.
+pub trait ExternFns {
+    /// The reference by which `func` calls `callee`, declared in the module and in `func` on first
+    /// use. Asking twice for the same pair should give the same reference.
+    fn func_ref(&mut self, func: &mut Function, callee: ExternFn) -> FuncRef;
+}
+
+macro_rules! externs {
+    (unary { $($variant:ident => $function:ident,)* } binary { $($variant2:ident => $function2:ident,)* }) => {
+        /// A scalar function of `f64`.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum ExternFn {
+            $(#[doc = concat!("`", stringify!($function), "(x)`.")] $variant,)*
+            $(#[doc = concat!("`", stringify!($function2), "(x, y)`.")] $variant2,)*
+        }
+
+        impl ExternFn {
+            /// Every function.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)* $(Self::$variant2,)*];
+
+            /// The symbol under which a module imports the function.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => concat!("pullback_math_", stringify!($function)),)*
+                    $(Self::$variant2 => concat!("pullback_math_", stringify!($function2)),)*
+                }
+            }
+
+            /// The address of the function in this process.
+            pub fn address(self) -> *const u8 {
+                match self {
+                    $(Self::$variant => $function as extern "C" fn(f64) -> f64 as *const u8,)*
+                    $(Self::$variant2 => $function2 as extern "C" fn(f64, f64) -> f64 as *const u8,)*
+                }
+            }
+
+            /// How many `f64` arguments it takes: one or two.
+            pub fn arity(self) -> usize {
+                match self {
+                    $(Self::$variant => 1,)*
+                    $(Self::$variant2 => 2,)*
+                }
+            }
+        }
+
+        $(extern "C" fn $function(x: f64) -> f64 { libm::$function(x) })*
+        $(extern "C" fn $function2(x: f64, y: f64) -> f64 { libm::$function2(x, y) })*
+    };
+}
+
+externs! {
+    unary {
+        Cbrt => cbrt, Sin => sin, Cos => cos, Tan => tan, Asin => asin, Acos => acos, Atan => atan,
+        Sinh => sinh, Cosh => cosh, Erf => erf, Erfc => erfc, Exp => exp, Exp2 => exp2,
+        Expm1 => expm1, Log => log, Log2 => log2, Log1p => log1p, Tanh => tanh,
+    }
+    binary { Atan2 => atan2, Pow => pow, Fmod => fmod, }
+}
+
+impl ExternFn {
+    /// The signature of the function under the given calling convention, which is the target's C
+    /// convention.
+    pub fn signature(self, convention: CallConv) -> Signature {
+        let mut signature = Signature::new(convention);
+        signature.params = vec![AbiParam::new(types::F64); self.arity()];
+        signature.returns.push(AbiParam::new(types::F64));
+        signature
+    }
+}

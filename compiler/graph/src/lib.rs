@@ -1,0 +1,1 @@
+//! The builder API: tensor handles, operators, compositions.

@@ -1,0 +1,194 @@
+//! The verifier: every rule of the IR, all violations collected.
+//!
+//! Rules: operands exist and are defined before use; results have the types that inference gives; regions belong to operations that have
+//! them; names of values are unique; the call graph has no cycle. Types cannot be out of range by construction.
+//!
+//! [`Verified`] can only be made here. What takes one does not check again and does not panic.
+
+use std::collections::HashSet;
+use std::ops::Deref;
+
+use cranelift_entity::EntitySet;
+
+use crate::entities::{FuncId, Inst, Value};
+use crate::error::{VerifyError, VerifyErrors};
+use crate::function::{Function, Module};
+use crate::infer::infer;
+use crate::op::Op;
+use crate::print;
+use crate::types::Type;
+
+/// A value that passed [`verify`].
+#[derive(Clone, Debug)]
+pub struct Verified<T>(T);
+
+impl<T> Verified<T> {
+    /// Gives up the guarantee, to edit.
+    #[must_use]
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+}
+
+impl<T> Deref for Verified<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+/// Checks every rule of the IR.
+///
+/// # Errors
+/// All violations, in order of the text.
+pub fn verify(module: Module) -> Result<Verified<Module>, VerifyErrors> {
+    let errors = check(&module);
+    if errors.is_empty() { Ok(Verified(module)) } else { Err(VerifyErrors(errors)) }
+}
+
+/// All violations in a module; empty if it is well formed.
+#[must_use]
+pub fn check(module: &Module) -> Vec<VerifyError> {
+    let mut errors = Vec::new();
+    for (_, function) in module.functions() {
+        Checker { module, function, defined: EntitySet::new(), errors: &mut errors }.run();
+    }
+    check_acyclic(module, &mut errors);
+    errors
+}
+
+struct Checker<'a> {
+    module: &'a Module,
+    function: &'a Function,
+    defined: EntitySet<Value>,
+    errors: &'a mut Vec<VerifyError>,
+}
+
+impl Checker<'_> {
+    fn run(mut self) {
+        self.check_names();
+        for &param in self.function.params() {
+            self.defined.insert(param);
+        }
+        for &inst in self.function.insts() {
+            if self.check_operands(inst) {
+                self.check_types(inst);
+            }
+            self.check_regions(inst);
+            for &result in self.function.inst_results(inst) {
+                self.defined.insert(result);
+            }
+        }
+        for &result in self.function.results() {
+            if !self.is_defined(result) {
+                self.report(None, format!("returns {result}, which is not defined"));
+            }
+        }
+    }
+
+    fn is_defined(&self, value: Value) -> bool {
+        self.function.has_value(value) && self.defined.contains(value)
+    }
+
+    fn check_operands(&mut self, inst: Inst) -> bool {
+        let undefined = self.function.args(inst).iter().position(|&arg| !self.is_defined(arg));
+        if let Some(position) = undefined {
+            self.report(Some(inst), format!("operand {position} is not defined before this instruction"));
+        }
+        undefined.is_none()
+    }
+
+    fn check_types(&mut self, inst: Inst) {
+        let args: Vec<&Type> = self.function.args(inst).iter().map(|&arg| self.function.ty(arg)).collect();
+        match infer(self.module, self.function.op(inst), &args) {
+            Err(message) => self.report(Some(inst), message),
+            Ok(inferred) => {
+                let found: Vec<&Type> =
+                    self.function.inst_results(inst).iter().map(|&result| self.function.ty(result)).collect();
+                if !inferred.iter().eq(found.iter().copied()) {
+                    let message = format!("the result is declared {}, expected {}", list(&found), list(&inferred));
+                    self.report(Some(inst), message);
+                }
+            }
+        }
+    }
+
+    fn check_regions(&mut self, inst: Inst) {
+        let found = self.function.inst_regions(inst).len();
+        if found != 0 {
+            self.report(Some(inst), format!("{found} regions, expected none"));
+        }
+    }
+
+    fn check_names(&mut self) {
+        let mut seen = HashSet::new();
+        let params = self.function.params().iter();
+        let results = self.function.insts().iter().flat_map(|&inst| self.function.inst_results(inst));
+        let values: Vec<Value> = params.chain(results).copied().collect();
+        for value in values {
+            if let Some(name) = self.function.value_name(value)
+                && !seen.insert(name.clone())
+            {
+                self.report(None, format!("two values are named %{name}"));
+            }
+        }
+    }
+
+    fn report(&mut self, inst: Option<Inst>, message: String) {
+        self.errors.push(VerifyError {
+            function: self.function.name.to_string(),
+            inst,
+            context: inst.map(|inst| print::inst_to_string(self.module, self.function, inst)).unwrap_or_default(),
+            origin: inst.and_then(|inst| self.function.provenance(inst).origin.clone()),
+            message,
+        });
+    }
+}
+
+fn list<T: std::fmt::Display>(items: &[T]) -> String {
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// Reports one call on every cycle of the call graph, by a depth-first walk with an explicit stack.
+fn check_acyclic(module: &Module, errors: &mut Vec<VerifyError>) {
+    let mut done = EntitySet::new();
+    let mut open = EntitySet::new();
+    for (root, _) in module.functions() {
+        let mut stack = vec![(root, 0)];
+        while let Some((func, next)) = stack.pop() {
+            if next == 0 {
+                if done.contains(func) {
+                    continue;
+                }
+                open.insert(func);
+            }
+            let function = module.function(func);
+            let calls = callees(module, function);
+            let Some(&(inst, callee)) = calls.get(next) else {
+                open.remove(func);
+                done.insert(func);
+                continue;
+            };
+            stack.push((func, next + 1));
+            if open.contains(callee) {
+                errors.push(VerifyError {
+                    function: function.name.to_string(),
+                    inst: Some(inst),
+                    context: print::inst_to_string(module, function, inst),
+                    origin: function.provenance(inst).origin.clone(),
+                    message: format!("a call of @{} closes a cycle of calls", module.function(callee).name),
+                });
+            } else if !done.contains(callee) {
+                stack.push((callee, 0));
+            }
+        }
+    }
+}
+
+fn callees(module: &Module, function: &Function) -> Vec<(Inst, FuncId)> {
+    let calls = function.insts().iter().filter_map(|&inst| match function.op(inst) {
+        Op::Call(callee) if module.has(*callee) => Some((inst, *callee)),
+        _ => None,
+    });
+    calls.collect()
+}

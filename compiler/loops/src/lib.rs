@@ -1,0 +1,1 @@
+//! The loop IR: lowering, transforms, memory plan, text form, interpreter.

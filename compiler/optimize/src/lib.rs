@@ -1,0 +1,1 @@
+//! Passes, pipelines and fusion regions over the tensor IR.

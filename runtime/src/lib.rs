@@ -1,0 +1,1 @@
+//! What compiled programs need at run time: ABI, arena, executable, contraction kernels.
