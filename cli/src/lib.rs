@@ -1,1 +1,86 @@
-//! The pullback command.
+//! The `pullback` command: checks, runs, differentiates and dumps programs in the text form, and runs text tests.
+//!
+//! Reading order:
+//!
+//! * [`failure`]: what ends a command, and which exit code it has.
+//! * [`program`]: a text file as a verified module; [`diagnostics`]: messages that point into it.
+//! * [`derive`](mod@derive): which function is meant, and its derivatives. [`backend`]: everything that compiles.
+//! * [`arrays`]: inputs and results: files, pseudo-random numbers, text, JSON.
+//! * [`commands`]: one file per command, with its arguments and help.
+//! * [`texttest`]: text tests, for `pullback test` and for the workspace's own test suite.
+//!
+//! Nothing here computes: a command reads, calls the crates below and writes.
+#![forbid(unsafe_code)]
+
+pub mod arrays;
+pub mod backend;
+pub mod commands;
+pub mod derive;
+pub mod diagnostics;
+pub mod failure;
+pub mod program;
+pub mod texttest;
+
+use std::io::{self, IsTerminal, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+pub use failure::{Exit, Failure};
+
+/// The whole command line.
+#[derive(Parser, Debug)]
+#[command(
+    name = "pullback",
+    version,
+    about = "A graph compiler with automatic differentiation, on programs in the text form (.pir)",
+    after_help = "\
+Exit codes:
+  0  success
+  1  the program, its inputs or a test is wrong
+  2  the command line is wrong
+  3  a bug in the compiler
+
+`pullback help COMMAND` shows examples. FILE can be `-` for the standard input.",
+    arg_required_else_help = true
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: commands::Command,
+}
+
+/// Where a command reads and writes.
+pub struct Console<'a> {
+    /// What the user asked for.
+    pub out: &'a mut dyn Write,
+    /// Diagnostics, progress and timings.
+    pub err: &'a mut dyn Write,
+    /// Whether diagnostics are coloured.
+    pub color: bool,
+}
+
+/// Runs the command line of this process.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // If the text cannot be written, there is nobody to tell.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Success.into() };
+        }
+    };
+    let color = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let mut console = Console { out: &mut io::stdout().lock(), err: &mut io::stderr(), color };
+    // The panic's own message has been printed when this returns.
+    let outcome = catch_unwind(AssertUnwindSafe(|| cli.command.run(&mut console)));
+    let outcome = outcome.unwrap_or_else(|_| Err(Failure::Bug("the compiler stopped unexpectedly".into())));
+    match outcome {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            let _ = failure.report(console.err);
+            failure.exit().into()
+        }
+    }
+}

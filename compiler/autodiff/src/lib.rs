@@ -1,1 +1,83 @@
-//! Differentiation of the tensor IR: linearize and transpose.
+//! Differentiation of the tensor IR: linearize, then transpose.
+//!
+//! Everything here is a pass from tensor IR to tensor IR. Two sets of rules carry it:
+//!
+//! * `jvp.rs`: one rule per differentiable operation, which builds the tangent of its result from the tangents of
+//!   its operands. What a rule builds is linear in the tangents.
+//! * `transpose.rs`: one rule per linear operation, which builds the cotangents of its operands from the
+//!   cotangent of its result.
+//!
+//! Forward mode applies the first set while copying the function (`trace.rs`). Linearization splits what that made by
+//! dependence on the tangents into a primal with residuals and a linear program (`linearize.rs`). Reverse mode
+//! transposes the linear instructions from last to first (`reverse.rs`). [`jvp()`], [`vjp`], [`grad`],
+//! [`value_and_grad`], [`linearize()`] and [`transpose()`] compose these (`compose.rs`). After Frostig et al.,
+//! "Decomposing reverse-mode automatic differentiation", and Radul et al., "You Only Linearize Once".
+//!
+//! Rules build ordinary IR and nothing else. The drivers (`trace.rs`, `reverse.rs`) alone own activity, symbolic
+//! zeros, accumulation, names, provenance and the type check of every contribution; so a rule is its formula.
+//! The results are ordinary functions, and every pass applies to them again.
+//!
+//! # What comes out
+//!
+//! * Calls are inlined first; results have none.
+//! * A tangent or cotangent that is zero because of what depends on what is *symbolic*: nothing is built for it. Only
+//!   where a signature demands a value is a constant made. A parameter on which a result does not depend thus has
+//!   an exact zero gradient.
+//! * The tangent of `x` is named `x_t` and its cotangent `x_ct`, with a number appended where that name is taken.
+//!   Values within a rule, and those of unnamed primals, have no name.
+//! * A derived instruction has the origin of the primal instruction, and as derivation the name of the primal value
+//!   with the rule: `jvp of tanh` for what the JVP rule of a primal operation made, `transpose of mul` for the
+//!   transpose of a linear operation that such a rule made.
+//! * The joint forms hold the primal instructions first, in their order. Local derivatives, such as `1 - tanh(x)^2`,
+//!   are computed where the backward part uses them, so that what is kept alive is the value of the primal.
+//! * Contributions to a cotangent are added in the order in which the backward part makes them: from the last use
+//!   to the first. The order depends on the program alone.
+//!
+//! # Conventions
+//!
+//! Only `f32` and `f64` values have tangents; integers and `bool` never do, and a conversion to them ends a tangent.
+//! Where an operation has no derivative, or has two of them, the following holds. `g` is the cotangent of the result.
+//!
+//! | operation | at | derivative |
+//! |---|---|---|
+//! | `abs` | 0 | 0, which is `sign(0)` |
+//! | `sign`, `floor`, `ceil`, `round_half_even` | everywhere | 0, also at jumps |
+//! | `sqrt`, `rsqrt`, `cbrt` | 0 | infinite, as the limit is; 0 times it is NaN |
+//! | `log`, `log2`, `log1p` | their pole | infinite, as the limit is |
+//! | `asin`, `acos` | -1, 1 | infinite, as the limit is |
+//! | `x / y` | y = 0 | what the formula gives: infinite or NaN |
+//! | `rem(x, y)` | everywhere | 1 for x, `-trunc(x / y)` for y, also at jumps |
+//! | `pow(x, y)` for x | y = 0 | 0, also at x = 0 |
+//! | `pow(x, y)` for x | x = 0, 0 < y < 1 | infinite, as the limit is |
+//! | `pow(x, y)` for y | x = 0, y > 0 | 0, the limit |
+//! | `pow(x, y)` for y | x = 0, y <= 0 | -infinity, what the formula gives |
+//! | `pow(x, y)` for y | x < 0 | NaN, as the function is defined for integral y alone |
+//! | `atan2` | the origin | NaN |
+//! | `max(x, y)`, `min(x, y)` | x = y | one half for each |
+//! | `clamp(low, x, high)` | low <= x <= high | 1 for x, 0 for the limits, also at the limits |
+//! | `clamp(low, x, high)` | x < low, x > high | 1 for that limit, 0 for the others |
+//! | `clamp(low, x, high)` | low > high | 1 for high, which is the value then |
+//! | `reduce max`, `reduce min` | ties | g shared equally among the tied elements |
+//! | `reduce mul` | zeros among the elements | exact: the product of the other elements |
+//! | `reduce mul`, `reduce max`, `reduce min` | nothing to reduce | 0 |
+//! | `select` | everywhere | that of the operand selected; the other gets exactly 0 |
+//! | `pad`, `concatenate`, `slice` | everywhere | positions that were dropped get exactly 0 |
+//!
+//! Where a derivative is 0 because an operand was not selected (`select`, `max`, `min`, `clamp`, `reduce max`, `reduce
+//! min`), the backward part selects 0 instead of multiplying by it, so an infinite or NaN cotangent elsewhere does not
+//! leak in. At NaN operands the derivative is 0 or NaN and otherwise unspecified.
+#![forbid(unsafe_code)]
+
+mod compose;
+mod emit;
+mod error;
+mod jvp;
+mod linearize;
+mod prune;
+mod reverse;
+mod trace;
+mod transpose;
+
+pub use compose::{grad, jvp, transpose, value_and_grad, vjp};
+pub use error::Error;
+pub use linearize::{Linearized, linearize};

@@ -1,1 +1,92 @@
 //! Code generation: loop IR to machine code through Cranelift.
+//!
+//! [`compile`] takes a verified loop-IR program to an [`Executable`](pullback_runtime::Executable). The steps, one file or folder each:
+//!
+//! * [`isa`]: the target, that is which instructions may be used.
+//! * `layout`: where buffers are in the table of pointers that a program is called with, and whether they fit the signature.
+//! * `emit`: loop IR to Cranelift IR, a function per kernel; generic over where the code goes.
+//! * [`math`]: elementwise functions of floats, inline.
+//! * `jit`: the code in memory.
+//!
+//! There is no optimisation here: what a loop looks like was decided in the loop IR, and Cranelift does the rest (common
+//! subexpressions, moving invariants out of loops, instruction selection, registers). What this crate promises is in the
+//! runtime's [`abi`](pullback_runtime::abi): generated code stays inside its buffers if the program passed the loop IR's verifier, does not trap and
+//! does not unwind. A program that breaks a rule of the loop IR that matters here is refused as a bug, not compiled.
+#![deny(unsafe_code)]
+
+mod emit;
+mod error;
+pub mod isa;
+#[allow(unsafe_code, reason = "calling machine code is unsafe; the file states why it is sound")]
+mod jit;
+mod layout;
+pub mod math;
+
+use std::time::{Duration, Instant};
+
+use pullback_loops::Program;
+use pullback_runtime::{Executable, Signature};
+
+pub use emit::KernelTiming;
+pub use error::Error;
+pub use isa::Features;
+pub use layout::runtime_dtype;
+
+/// How to generate code.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Options {
+    /// Which instructions may be used.
+    pub features: Features,
+    /// Whether Cranelift checks the IR it is given; for tests, since it takes time.
+    pub verify: bool,
+    /// How many threads a large matrix product may use, 0 for all of rayon's pool.
+    pub threads: usize,
+    /// Whether to return the Cranelift IR.
+    pub clif: bool,
+    /// Whether to return the disassembly.
+    pub asm: bool,
+}
+
+/// How long the steps took.
+#[derive(Clone, Debug)]
+pub struct Timings {
+    /// Each function: the kernels in order, then, if there is not exactly one, what calls them.
+    pub kernels: Vec<KernelTiming>,
+    /// Everything.
+    pub total: Duration,
+}
+
+/// A compiled program.
+#[derive(Debug)]
+pub struct Compiled {
+    /// What to call.
+    pub executable: Executable,
+    /// How long it took.
+    pub timings: Timings,
+    /// The Cranelift IR of every function before optimisation, if asked for.
+    pub clif: Option<String>,
+    /// The disassembly of every function, if asked for.
+    pub asm: Option<String>,
+}
+
+/// Compiles a program that the loop IR's verifier accepted, to be called with arguments and results of the signature.
+///
+/// # Errors
+/// A limitation if the processor lacks what is needed, if a kernel is too large or there is no memory; a bug if the
+/// program is not what the loop IR says or does not fit the signature.
+pub fn compile(program: &Program, signature: Signature, options: &Options) -> Result<Compiled, Error> {
+    let start = Instant::now();
+    let target = isa::Target::host(options.features, options.verify)?;
+    let layout = layout::Layout::new(program, &signature)?;
+    let settings =
+        emit::Settings { fma: target.fma, threads: options.threads, clif: options.clif, asm: options.asm };
+    let mut jit = jit::Jit::new(&target);
+    let emitted = emit::emit_program(program, &layout, settings, jit.module()?)?;
+    let executable = jit.finish(emitted.entry, signature, &layout, program.arena_bytes)?;
+    Ok(Compiled {
+        executable,
+        timings: Timings { kernels: emitted.timings, total: start.elapsed() },
+        clif: options.clif.then_some(emitted.clif),
+        asm: options.asm.then_some(emitted.asm),
+    })
+}

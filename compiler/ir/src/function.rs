@@ -256,6 +256,8 @@ impl Function {
 pub struct Module {
     functions: PrimaryMap<FuncId, Function>,
     by_name: BTreeMap<Arc<str>, FuncId>,
+    /// The next number to append to a name that is taken.
+    next_number: BTreeMap<Arc<str>, usize>,
 }
 
 impl Module {
@@ -269,10 +271,10 @@ impl Module {
     pub fn add(&mut self, mut function: Function) -> FuncId {
         if self.by_name.contains_key(&function.name) {
             let base = function.name.clone();
-            let mut number = 1usize;
+            let number = self.next_number.entry(base.clone()).or_insert(1);
             while self.by_name.contains_key(&function.name) {
                 function.name = format!("{base}_{number}").into();
-                number += 1;
+                *number += 1;
             }
         }
         let name = function.name.clone();

@@ -72,10 +72,81 @@ pub fn map_results(b: &Builder<'_>, function: &Function, inst: Inst, results: &[
     }
 }
 
-/// Appends the body of `function`, calls inlined at any depth, and returns what its results became.
+/// The most instructions of a function after inlining.
+pub const MAX_INLINED_INSTRUCTIONS: u64 = 1 << 22;
+
+/// The deepest chain of calls: inlining recurses on it.
+pub const MAX_CALL_DEPTH: u64 = 256;
+
+/// Instructions and depth of calls after inlining; saturating.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct InlinedSize {
+    /// The number of instructions.
+    pub instructions: u64,
+    /// The longest chain of calls; 0 without calls.
+    pub depth: u64,
+}
+
+/// The size of `function` after inlining: each callee is measured once, with a stack of its own so that deep chains are no problem.
+#[must_use]
+pub fn inlined_size(module: &Verified<Module>, function: &Function) -> InlinedSize {
+    let mut sizes: SecondaryMap<FuncId, Option<InlinedSize>> = SecondaryMap::new();
+    let mut stack: Vec<FuncId> = callees(function).collect();
+    while let Some(&func) = stack.last() {
+        // Several callers may wait for one function.
+        if sizes[func].is_some() {
+            stack.pop();
+            continue;
+        }
+        let function = module.function(func);
+        let open: Vec<FuncId> = callees(function).filter(|&callee| sizes[callee].is_none()).collect();
+        if open.is_empty() {
+            sizes[func] = Some(size_from(function, &sizes));
+            stack.pop();
+        } else {
+            stack.extend(open);
+        }
+    }
+    size_from(function, &sizes)
+}
+
+fn callees(function: &Function) -> impl Iterator<Item = FuncId> + '_ {
+    let calls = function.insts().iter();
+    calls.filter_map(|&inst| if let Op::Call(callee) = function.op(inst) { Some(*callee) } else { None })
+}
+
+fn size_from(function: &Function, sizes: &SecondaryMap<FuncId, Option<InlinedSize>>) -> InlinedSize {
+    let mut total = InlinedSize { instructions: function.insts().len() as u64, depth: 0 };
+    for callee in callees(function).filter_map(|callee| sizes[callee]) {
+        total.instructions = total.instructions.saturating_add(callee.instructions);
+        total.depth = total.depth.max(callee.depth + 1);
+    }
+    total
+}
+
+/// A copy of `function`, which need not be one of the module's, with all calls inlined at any depth.
 ///
-/// `map` holds what its parameters became. The recursion ends because verified call graphs have no cycle.
-pub fn inline_body(b: &Builder<'_>, function: &Function, map: &mut ValueMap) -> Vec<Value> {
+/// # Errors
+/// If the result would have more than [`MAX_INLINED_INSTRUCTIONS`] instructions (calls can make a program grow exponentially), or calls nest
+/// deeper than [`MAX_CALL_DEPTH`].
+pub fn inline_calls(module: &Verified<Module>, function: &Function) -> Result<Function, BuildError> {
+    let b = Builder::new(module, &function.name);
+    let InlinedSize { instructions, depth } = inlined_size(module, function);
+    if instructions > MAX_INLINED_INSTRUCTIONS {
+        b.fail("call", format!("inlining the calls of @{} gives {instructions} instructions, at most {MAX_INLINED_INSTRUCTIONS} are supported", function.name));
+    } else if depth > MAX_CALL_DEPTH {
+        b.fail("call", format!("the calls of @{} nest {depth} deep, at most {MAX_CALL_DEPTH} are supported", function.name));
+    } else {
+        let mut map = ValueMap::new();
+        copy_params(&b, function, &mut map);
+        let results = inline_body(&b, function, &mut map);
+        return b.finish(&results);
+    }
+    b.finish(&[])
+}
+
+/// Appends the body of `function`, calls inlined, and returns what its results became. `map` holds what its parameters became.
+fn inline_body(b: &Builder<'_>, function: &Function, map: &mut ValueMap) -> Vec<Value> {
     for &inst in function.insts() {
         if let Op::Call(callee) = function.op(inst) {
             let callee = b.module().function(*callee);
@@ -93,15 +164,33 @@ pub fn inline_body(b: &Builder<'_>, function: &Function, map: &mut ValueMap) -> 
     map.expect_all(b, function.results())
 }
 
-/// A copy of a function with all calls inlined.
-///
-/// # Errors
-/// None for a verified module; a mistake would be a bug in this crate.
-pub fn inline_calls(module: &Verified<Module>, func: FuncId) -> Result<Function, BuildError> {
-    let function = module.function(func);
-    let b = Builder::new(module, &function.name);
-    let mut map = ValueMap::new();
-    copy_params(&b, function, &mut map);
-    let results = inline_body(&b, function, &mut map);
-    b.finish(&results)
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+    use crate::{DType, Type, verify};
+
+    /// `levels` functions, each calling the one before `times` times.
+    fn tower(levels: usize, times: usize) -> Verified<Module> {
+        let mut module = Module::new();
+        let mut callee = None;
+        for level in 0..levels {
+            let b = Builder::new(&module, &format!("f{level}"));
+            let mut x = b.param("x", Type::scalar(DType::F32));
+            for _ in 0..times {
+                x = callee.map_or_else(|| b.neg(x), |func| b.call(func, &[x])[0]);
+            }
+            let function = b.finish(&[x]).unwrap();
+            callee = Some(module.add(function));
+        }
+        verify(module).unwrap()
+    }
+
+    #[test]
+    fn inlining_that_would_explode_or_nest_too_deep_is_refused() {
+        let top = |module: &Verified<Module>| inline_calls(module, module.functions().last().unwrap().1).map(|f| f.insts().len());
+        assert_eq!(top(&tower(4, 2)).unwrap(), 16);
+        assert!(top(&tower(60, 2)).unwrap_err().message.contains("instructions"));
+        assert!(top(&tower(20_000, 1)).unwrap_err().message.contains("nest 19999 deep"));
+    }
 }

@@ -192,3 +192,6 @@ fn callees(module: &Module, function: &Function) -> Vec<(Inst, FuncId)> {
     });
     calls.collect()
 }
+
+#[cfg(test)]
+mod tests;

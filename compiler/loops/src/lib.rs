@@ -1,1 +1,35 @@
-//! The loop IR: lowering, transforms, memory plan, text form, interpreter.
+//! The loop IR: a program as explicit loops over flat buffers.
+//!
+//! A [`Program`] is what a whole function of the tensor IR becomes: a list of buffers and a list of
+//! [`Kernel`]s run in order, each a nest of loops with loads, scalar or vector arithmetic and stores. Nothing is implicit any more: every index is an
+//! affine expression of loop counters, every vector has its lanes in its type, every buffer its place in memory. There is no
+//! interpreter between kernels at run time.
+//!
+//! The stages, one file or folder each:
+//!
+//! * [`program`]: the data, and what each part means.
+//! * [`lower`]: from a fusion plan to kernels. A region is evaluated by *pulling*: the value stored at an output
+//!   position asks for its operands at the positions that the index maps of its operation give, down to loads.
+//! * [`schedule`]: how a nest is run (lanes, unrolling, blocks of a reduction), a pure function of shapes.
+//! * [`contract_mul_add`](mod@contract_mul_add): `a · b + c` as one operation.
+//! * [`memory`]: offsets in the one arena, from lifetimes.
+//! * [`verify`]: single assignment, types, and that **every access of every loop stays inside its buffer**; code generation emits
+//!   no bounds checks and relies on this.
+//! * [`print`](mod@print), [`parse`]: the text form, which round-trips exactly.
+//! * [`interpret`](mod@interpret): runs a program slowly and checks every access; the oracle of code generation.
+#![forbid(unsafe_code)]
+
+pub mod contract_mul_add;
+pub mod error;
+pub mod lower;
+pub mod memory;
+pub mod print;
+pub mod program;
+pub mod schedule;
+
+pub use contract_mul_add::contract_mul_add;
+pub use error::Error;
+pub use lower::lower;
+pub use program::{
+    Affine, Buffer, BufferData, Carried, Expr, For, Gemm, Index, Kernel, Matrix, Place, Program, Space, Stmt, Var, VarType,
+};

@@ -1,1 +1,28 @@
 //! Passes, pipelines and fusion regions over the tensor IR.
+//!
+//! A [`Pass`] is a value: a name, a line about it, and a plain function from IR to IR. A pipeline is a list of passes;
+//! flags, dumps, timing rows and blame use the passes' names.
+//!
+//! Reading order:
+//!
+//! * [`pass`]: what a pass is, and how it fails.
+//! * [`pipeline`]: the lists of passes, and how they are run, observed, cut short and verified.
+//! * [`passes`]: one file per pass.
+//! * [`rules`]: the rewrite rules of algebra, as tables, with what they promise about NaN, infinities and signed zeros.
+//! * [`fuse`]: which instructions run together in one loop nest, with reasons.
+//! * [`rewriter`]: the one walk that applies a table of rules to a function.
+//!
+//! Invariants of every pass: parameters and results keep their number, order and types; names and provenance travel
+//! with the values; the output depends on the input alone, never on addresses or hash order.
+#![forbid(unsafe_code)]
+
+pub mod equality;
+pub mod fuse;
+pub mod pass;
+pub mod passes;
+pub mod pipeline;
+pub mod rewriter;
+pub mod rules;
+
+pub use pass::{Error, Pass};
+pub use pipeline::{DEFAULT, Limit, Optimized, PipelineOptions, Stop, find_pass, optimize, run_pipeline};

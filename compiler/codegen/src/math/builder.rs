@@ -363,6 +363,16 @@ impl MathBuilder<'_, '_> {
         Mask(self.builder.ins().bor(a.0, b.0))
     }
 
+    /// Lanes where it does not hold.
+    pub fn not(&mut self, a: Mask) -> Mask {
+        if self.ty(a.0).is_vector() {
+            Mask(self.builder.ins().bnot(a.0))
+        } else {
+            let one = self.builder.ins().iconst(types::I8, 1);
+            Mask(self.builder.ins().bxor(a.0, one))
+        }
+    }
+
     /// `a` in the lanes where the mask holds, `b` elsewhere. `a` and `b` have the same float or
     /// integer type, as wide as the values that were compared.
     pub fn select(&mut self, mask: Mask, a: Value, b: Value) -> Value {

@@ -6,8 +6,11 @@
 //! [`ExternFn::name`]; a JIT registers [`ExternFn::address`] under that name, an object file has to
 //! be linked with something that exports it.
 
-use cranelift_codegen::ir::{AbiParam, FuncRef, Function, Signature, types};
+use cranelift_codegen::ir::{
+    AbiParam, ExtFuncData, ExternalName, FuncRef, Function, Signature, UserExternalName, types,
+};
 use cranelift_codegen::isa::CallConv;
+use cranelift_module::{FuncId, Linkage, Module, ModuleResult};
 
 /// Where the functions under construction get their references to scalar functions from.
 pub trait ExternFns {
@@ -76,5 +79,59 @@ impl ExternFn {
         signature.params = vec![AbiParam::new(types::F64); self.arity()];
         signature.returns.push(AbiParam::new(types::F64));
         signature
+    }
+}
+
+/// The scalar functions as imports of one module.
+#[derive(Clone, Debug)]
+pub struct ExternTable {
+    convention: CallConv,
+    ids: Vec<FuncId>,
+}
+
+impl ExternTable {
+    /// Declares every scalar function as an import of the module.
+    ///
+    /// # Errors
+    /// When the module already has one of the names with another signature.
+    pub fn declare(module: &mut dyn Module) -> ModuleResult<Self> {
+        let convention = module.isa().default_call_conv();
+        let ids = ExternFn::ALL
+            .iter()
+            .map(|f| module.declare_function(f.name(), Linkage::Import, &f.signature(convention)))
+            .collect::<ModuleResult<_>>()?;
+        Ok(Self { convention, ids })
+    }
+
+    /// The references of one function under construction. Start a new one for every function.
+    pub fn for_function(&self) -> FunctionExterns<'_> {
+        FunctionExterns { table: self, refs: vec![None; self.ids.len()] }
+    }
+}
+
+/// [`ExternFns`] for one function of a module; it does not borrow the module.
+#[derive(Clone, Debug)]
+pub struct FunctionExterns<'t> {
+    table: &'t ExternTable,
+    refs: Vec<Option<FuncRef>>,
+}
+
+impl ExternFns for FunctionExterns<'_> {
+    fn func_ref(&mut self, func: &mut Function, callee: ExternFn) -> FuncRef {
+        let index = callee as usize;
+        *self.refs[index].get_or_insert_with(|| {
+            // What `Module::declare_func_in_func` does for an import.
+            let signature = func.import_signature(callee.signature(self.table.convention));
+            let name = func.declare_imported_user_function(UserExternalName {
+                namespace: 0,
+                index: self.table.ids[index].as_u32(),
+            });
+            func.import_function(ExtFuncData {
+                name: ExternalName::user(name),
+                signature,
+                colocated: false,
+                patchable: false,
+            })
+        })
     }
 }

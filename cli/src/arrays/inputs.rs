@@ -1,0 +1,84 @@
+//! The inputs of a run: from files, from literals on the command line, or random.
+
+use std::path::Path;
+
+use pullback_interp::Array;
+use pullback_ir::parse::parse_literal;
+use pullback_ir::{FuncId, Module, Type};
+
+use crate::derive::param_names;
+use crate::failure::Failure;
+
+/// The most bytes that all inputs together may have.
+const MEMORY_LIMIT: usize = 8 << 30;
+
+/// One array for each parameter of a function.
+///
+/// `given` are texts `NAME=FILE.npy` or `NAME=LITERAL`; parameters not given are random if there is a seed.
+///
+/// # Errors
+/// If a name is no parameter or given twice, a value does not fit, or inputs are missing.
+pub fn collect(module: &Module, func: FuncId, given: &[String], seed: Option<u64>) -> Result<Vec<Array>, Failure> {
+    let function = module.function(func);
+    let names = param_names(module, function);
+    let types: Vec<&Type> = function.param_types().collect();
+    let needed = types.iter().fold(0usize, |sum, ty| sum.saturating_add(ty.bytes()));
+    if needed > MEMORY_LIMIT {
+        return Err(Failure::program(format!(
+            "the inputs of @{} have {needed} bytes, at most {MEMORY_LIMIT} are supported",
+            function.name
+        )));
+    }
+    let mut values: Vec<Option<&str>> = vec![None; names.len()];
+    for text in given {
+        let (name, value) = text.split_once('=').ok_or_else(|| {
+            Failure::Usage(format!("--input {text}: expected NAME=FILE.npy or NAME=VALUE, as in x=2.5 or x=[1,2]"))
+        })?;
+        let name = name.trim().trim_start_matches('%');
+        let position = names.iter().position(|known| known == name).ok_or_else(|| {
+            let known = list(&names, &types, |_| true);
+            Failure::Usage(format!(
+                "--input {text}: @{} has no parameter %{name}, expected one of:{known}",
+                function.name
+            ))
+        })?;
+        if values[position].replace(value).is_some() {
+            return Err(Failure::Usage(format!("--input {text}: %{name} is given twice")));
+        }
+    }
+    if seed.is_none() && values.iter().any(Option::is_none) {
+        let missing = list(&names, &types, |position| values[position].is_none());
+        return Err(Failure::Usage(format!(
+            "these inputs of @{} are missing; give each with --input NAME=FILE.npy, or all with --random SEED:{missing}",
+            function.name
+        )));
+    }
+    let arrays = values.iter().enumerate().map(|(position, value)| match value {
+        Some(value) => read(&names[position], value, types[position]),
+        None => {
+            let mut stream = super::random::stream(seed.unwrap_or_default(), position);
+            super::random::array(types[position], &mut stream).map_err(Failure::program)
+        }
+    });
+    arrays.collect()
+}
+
+fn list(names: &[String], types: &[&Type], wanted: impl Fn(usize) -> bool) -> String {
+    let lines = (0..names.len()).filter(|&position| wanted(position));
+    lines.map(|position| format!("\n  %{}: {}", names[position], types[position])).collect()
+}
+
+fn read(name: &str, value: &str, ty: &Type) -> Result<Array, Failure> {
+    let path = Path::new(value);
+    if path.extension().is_some_and(|extension| extension == "npy") {
+        return super::npy::read(path, ty)
+            .map_err(|message| Failure::program(format!("input %{name}: {value}: {message}")));
+    }
+    let literal = parse_literal(value, ty).map_err(|errors| {
+        let message = errors.0.first().map(|error| error.message.clone()).unwrap_or_default();
+        Failure::program(format!(
+            "input %{name}: `{value}` is neither a file .npy nor a literal of type {ty}: {message}"
+        ))
+    })?;
+    Array::from_literal(&literal).map_err(|error| Failure::program(format!("input %{name}: {error}")))
+}

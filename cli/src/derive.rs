@@ -1,0 +1,131 @@
+//! Which function and which parameters are meant, and the derivatives of a function.
+
+use std::collections::HashMap;
+use std::fmt::Write;
+
+use clap::ValueEnum;
+use pullback_autodiff::Error;
+use pullback_ir::print::value_names;
+use pullback_ir::{FuncId, Function, Module, Origin, Verified};
+
+use crate::failure::Failure;
+
+/// How to differentiate.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Mode {
+    /// The gradient of a scalar result, by reverse mode
+    Reverse,
+    /// The tangents of the results from tangents of the parameters (Jacobian-vector product), by forward mode
+    Forward,
+    /// The cotangents of the parameters from cotangents of the results (vector-Jacobian product), by reverse mode
+    Vjp,
+}
+
+/// The function of that name, with or without `@`; without a name `@main`, or the only function.
+///
+/// # Errors
+/// If there is none, or no name was given and there are several; the message lists them.
+pub fn find_function(module: &Module, name: Option<&str>) -> Result<FuncId, Failure> {
+    let known = || {
+        let names: Vec<String> = module.functions().map(|(_, function)| format!("@{}", function.name)).collect();
+        if names.is_empty() { "the file has none".to_string() } else { format!("the file has {}", names.join(", ")) }
+    };
+    if let Some(name) = name {
+        let bare = name.strip_prefix('@').unwrap_or(name);
+        return module.find(bare).ok_or_else(|| Failure::Usage(format!("there is no function @{bare}: {}", known())));
+    }
+    let mut ids = module.functions().map(|(id, _)| id);
+    match (module.find("main"), ids.next(), ids.next()) {
+        (Some(main), _, _) => Ok(main),
+        (None, Some(only), None) => Ok(only),
+        (None, None, _) => Err(Failure::program("the file has no function")),
+        (None, Some(_), Some(_)) => Err(Failure::Usage(format!(
+            "several functions and none named @main, choose one with --function: {}",
+            known()
+        ))),
+    }
+}
+
+/// The names of the parameters, without `%`; unnamed ones have the number that they print under.
+#[must_use]
+pub fn param_names(module: &Module, function: &Function) -> Vec<String> {
+    let count = function.params().len();
+    value_names(module, function).into_iter().take(count).map(|(_, name)| name.replacen('%', "", 1)).collect()
+}
+
+/// The names of the results, without `%`, in order; the same value returned twice has the same name twice.
+#[must_use]
+pub fn result_names(module: &Module, function: &Function) -> Vec<String> {
+    let names: HashMap<_, _> = value_names(module, function).into_iter().collect();
+    let name = |value| names.get(value).map_or("?", |name| name.trim_start_matches('%'));
+    function.results().iter().map(|value| name(value).to_string()).collect()
+}
+
+/// The positions of the parameters of these names; of all floating-point parameters if none is named.
+///
+/// # Errors
+/// If a name is no parameter; the message lists them.
+pub fn find_params(module: &Module, func: FuncId, wrt: &[String]) -> Result<Vec<usize>, Failure> {
+    let function = module.function(func);
+    let names = param_names(module, function);
+    if wrt.is_empty() {
+        let float: Vec<usize> =
+            function.param_types().enumerate().filter(|(_, ty)| ty.dtype.is_float()).map(|(index, _)| index).collect();
+        return if float.is_empty() {
+            Err(Failure::program(format!("@{} has no f32 or f64 parameter to differentiate by", function.name)))
+        } else {
+            Ok(float)
+        };
+    }
+    let position = |wanted: &String| {
+        let bare = wanted.trim().trim_start_matches('%');
+        names.iter().position(|name| name == bare).ok_or_else(|| {
+            let mut known = String::new();
+            for (name, ty) in names.iter().zip(function.param_types()) {
+                let _ = write!(known, "\n  %{name}: {ty}");
+            }
+            let known = if known.is_empty() { " it has none".into() } else { known };
+            Failure::Usage(format!("@{} has no parameter %{bare}, expected one of:{known}", function.name))
+        })
+    };
+    wrt.iter().map(position).collect()
+}
+
+/// The derivative of a function with respect to the parameters at these positions.
+///
+/// # Errors
+/// If the function has no such derivative.
+pub fn differentiate(
+    module: &Verified<Module>,
+    func: FuncId,
+    wrt: &[usize],
+    mode: Mode,
+    with_value: bool,
+) -> Result<Function, Error> {
+    match mode {
+        Mode::Reverse if with_value => pullback_autodiff::value_and_grad(module, func, wrt),
+        Mode::Reverse => pullback_autodiff::grad(module, func, wrt),
+        Mode::Forward => pullback_autodiff::jvp(module, func, wrt),
+        Mode::Vjp => pullback_autodiff::vjp(module, func, wrt),
+    }
+}
+
+/// The place that a differentiation error names, if it does.
+#[must_use]
+pub fn origin_of(error: &Error) -> Option<&Origin> {
+    match error {
+        Error::NotLinear { origin, .. } | Error::Bug { origin, .. } => origin.as_ref(),
+        Error::NoFunction
+        | Error::NoParameter { .. }
+        | Error::RepeatedParameter { .. }
+        | Error::NotFloat { .. }
+        | Error::NotScalar { .. }
+        | Error::NoResiduals { .. } => None,
+    }
+}
+
+/// Whether a differentiation error is a bug in the compiler.
+#[must_use]
+pub const fn is_bug(error: &Error) -> bool {
+    matches!(error, Error::Bug { .. })
+}

@@ -1,0 +1,103 @@
+//! What can go wrong: the caller's mistakes, and bugs of this crate.
+//!
+//! Every operation of the table has its rules, so no limitation is listed here. A rule that misbehaves is
+//! reported as [`Error::Bug`] under its name; it never shows as a silent zero.
+
+use std::sync::Arc;
+
+use pullback_ir::{BuildError, Origin, Type};
+
+/// Why a function was not differentiated.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Error {
+    /// The identifier is of another module.
+    #[error("the function to differentiate is not in this module")]
+    NoFunction,
+    /// A parameter to differentiate by does not exist.
+    #[error("@{function}: cannot differentiate with respect to parameter {index}: it has {count}, counted from 0")]
+    NoParameter {
+        /// The function's name.
+        function: Arc<str>,
+        /// The position asked for.
+        index: usize,
+        /// The number of parameters.
+        count: usize,
+    },
+    /// A parameter to differentiate by is named twice.
+    #[error("@{function}: parameter {index} (%{param}) is named twice among those to differentiate by")]
+    RepeatedParameter {
+        /// The function's name.
+        function: Arc<str>,
+        /// The position named twice.
+        index: usize,
+        /// The parameter's name.
+        param: Arc<str>,
+    },
+    /// A parameter has no tangent.
+    #[error(
+        "@{function}: parameter %{param} of type {ty} has no derivative: only f32 and f64 have; \
+         leave it out, or make it a float parameter"
+    )]
+    NotFloat {
+        /// The function's name.
+        function: Arc<str>,
+        /// The parameter's name.
+        param: Arc<str>,
+        /// Its type.
+        ty: Type,
+    },
+    /// A gradient is of a float scalar.
+    #[error(
+        "@{function}: a gradient needs a scalar of type f32 or f64 as the first result, found {found}; \
+         reduce it to a scalar, for instance by a sum, or use vjp"
+    )]
+    NotScalar {
+        /// The function's name.
+        function: Arc<str>,
+        /// What the first result is, in words.
+        found: String,
+    },
+    /// A linear program has fewer parameters than residuals are claimed.
+    #[error("@{function}: the first {residuals} parameters are to be residuals, but it has {count}")]
+    NoResiduals {
+        /// The function's name.
+        function: Arc<str>,
+        /// How many residuals were claimed.
+        residuals: usize,
+        /// The number of parameters.
+        count: usize,
+    },
+    /// A program to transpose is not linear in its tangents.
+    #[error("{}@{function}: {op} is not linear in the tangents: {message}", at(origin))]
+    NotLinear {
+        /// The function's name.
+        function: Arc<str>,
+        /// The operation, or `return`.
+        op: &'static str,
+        /// What is wrong with it.
+        message: String,
+        /// Where the user wrote it, if known.
+        origin: Option<Origin>,
+    },
+    /// A mistake in this crate.
+    #[error("{}bug in differentiation: rule `{rule}`: {message}", at(origin))]
+    Bug {
+        /// The rule.
+        rule: String,
+        /// What it did and what was expected.
+        message: String,
+        /// Where the user wrote the primal instruction, if known.
+        origin: Option<Origin>,
+    },
+}
+
+fn at(origin: &Option<Origin>) -> String {
+    origin.as_ref().map(|origin| format!("{origin}: ")).unwrap_or_default()
+}
+
+impl Error {
+    /// A mistake that the builder found in what `rule` built.
+    pub(crate) fn build(rule: &str, error: BuildError) -> Self {
+        Self::Bug { rule: rule.into(), message: format!("{}: {}", error.op, error.message), origin: error.origin }
+    }
+}

@@ -1,0 +1,99 @@
+//! Conversions between element types, as the tensor IR's `convert` defines them.
+//!
+//! Integer to integer wraps, integer to float rounds to nearest, float to integer truncates and saturates with NaN to 0,
+//! anything to `bool` asks whether it is not zero. Vectors convert within their width; the lowering uses scalars for the rest.
+
+use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
+use cranelift_codegen::ir::{InstBuilder, Value, types};
+use pullback_ir::{DType, Scalar};
+use pullback_loops::VarType;
+
+use super::kernel::{Emitter, type_name};
+use crate::error::Error;
+
+impl Emitter<'_, '_> {
+    /// A value of type `from` as type `to`.
+    pub(super) fn convert(&mut self, x: Value, from: VarType, to: VarType) -> Result<Value, Error> {
+        if from == to {
+            return Ok(x);
+        }
+        if from.lanes != to.lanes {
+            return self.bug(format!("a conversion from {} to {}", type_name(from), type_name(to)));
+        }
+        if to.dtype == DType::Bool {
+            return self.is_nonzero(x, from);
+        }
+        if from.lanes > 1 { self.convert_vector(x, from, to) } else { self.convert_scalar(x, from.dtype, to.dtype) }
+    }
+
+    fn is_nonzero(&mut self, x: Value, from: VarType) -> Result<Value, Error> {
+        let zero = self.constant(from, Scalar::from_f64(from.dtype, 0.0))?;
+        Ok(if from.dtype.is_float() {
+            self.builder.ins().fcmp(FloatCC::NotEqual, x, zero)
+        } else {
+            self.builder.ins().icmp(IntCC::NotEqual, x, zero)
+        })
+    }
+
+    fn convert_vector(&mut self, x: Value, from: VarType, to: VarType) -> Result<Value, Error> {
+        let register = self.register_type(to)?;
+        match (from.dtype, to.dtype) {
+            (DType::Bool, DType::F32 | DType::F64 | DType::I32 | DType::I64) => {
+                let one = self.constant(to, Scalar::from_f64(to.dtype, 1.0))?;
+                let mask = self.math().cast(register, x);
+                Ok(self.builder.ins().band(mask, one))
+            }
+            (DType::F32, DType::I32) => Ok(self.builder.ins().fcvt_to_sint_sat(register, x)),
+            (DType::I32, DType::F32) => Ok(self.builder.ins().fcvt_from_sint(register, x)),
+            (DType::F64, DType::I64) | (DType::I64, DType::F64) => {
+                let mut lanes = Vec::new();
+                for lane in 0..from.lanes {
+                    let element = self.builder.ins().extractlane(x, lane);
+                    lanes.push(self.convert_scalar(element, from.dtype, to.dtype)?);
+                }
+                Ok(self.from_lanes(register, &lanes))
+            }
+            (DType::F32 | DType::F64 | DType::I32 | DType::I64 | DType::U8 | DType::Bool, _) => {
+                self.bug(format!("a conversion from {} to {}", type_name(from), type_name(to)))
+            }
+        }
+    }
+
+    fn convert_scalar(&mut self, x: Value, from: DType, to: DType) -> Result<Value, Error> {
+        let register = self.register_type(VarType::scalar(to))?;
+        match from {
+            DType::F32 | DType::F64 => Ok(match to {
+                DType::F64 => self.builder.ins().fpromote(types::F64, x),
+                DType::F32 => self.builder.ins().fdemote(types::F32, x),
+                DType::I32 | DType::I64 => self.builder.ins().fcvt_to_sint_sat(register, x),
+                DType::U8 => self.float_to_u8(x),
+                DType::Bool => return self.is_nonzero(x, VarType::scalar(from)),
+            }),
+            DType::I32 | DType::I64 | DType::U8 | DType::Bool => {
+                let signed = matches!(from, DType::I32 | DType::I64);
+                Ok(match to {
+                    DType::F32 | DType::F64 => {
+                        let wide = if signed { x } else { self.builder.ins().uextend(types::I32, x) };
+                        self.builder.ins().fcvt_from_sint(register, wide)
+                    }
+                    DType::I32 | DType::I64 | DType::U8 if from.bytes() == to.bytes() => x,
+                    DType::I32 | DType::I64 | DType::U8 if from.bytes() > to.bytes() => {
+                        self.builder.ins().ireduce(register, x)
+                    }
+                    DType::I32 | DType::I64 | DType::U8 if signed => self.builder.ins().sextend(register, x),
+                    DType::I32 | DType::I64 | DType::U8 => self.builder.ins().uextend(register, x),
+                    DType::Bool => return self.is_nonzero(x, VarType::scalar(from)),
+                })
+            }
+        }
+    }
+
+    /// Saturates at 32 bits, then at 8.
+    fn float_to_u8(&mut self, x: Value) -> Value {
+        let wide = self.builder.ins().fcvt_to_sint_sat(types::I32, x);
+        let (low, high) = (self.builder.ins().iconst(types::I32, 0), self.builder.ins().iconst(types::I32, 255));
+        let wide = self.builder.ins().smax(wide, low);
+        let wide = self.builder.ins().smin(wide, high);
+        self.builder.ins().ireduce(types::I8, wide)
+    }
+}

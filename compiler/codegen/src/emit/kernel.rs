@@ -1,0 +1,210 @@
+//! One kernel: the function around a nest, its variables and the pointers to its buffers.
+
+use std::collections::{BTreeMap, HashMap};
+
+use cranelift_codegen::ir::{FuncRef, InstBuilder, MemFlagsData, Type, Value, types};
+use cranelift_codegen::isa::TargetFrontendConfig;
+use cranelift_frontend::FunctionBuilder;
+use pullback_ir::{DType, Scalar};
+use pullback_loops::{Buffer, Expr, For, Index, Kernel, Program, Space, Stmt, Var, VarType};
+
+use super::{Imports, Settings};
+use crate::error::Error;
+use crate::layout::Layout;
+use crate::math::MathBuilder;
+use crate::math::externs::FunctionExterns;
+
+/// What a kernel is emitted in.
+pub(super) struct Environment<'a> {
+    pub(super) program: &'a Program,
+    pub(super) kernel: &'a Kernel,
+    pub(super) layout: &'a Layout,
+    pub(super) imports: &'a Imports,
+    /// The matrix-product kernels for `f32` and `f64`, where the kernel calls them.
+    pub(super) gemm: [Option<FuncRef>; 2],
+    pub(super) settings: Settings,
+}
+
+/// The pointer that the elements of a buffer are reached from.
+#[derive(Clone, Copy)]
+pub(super) struct Base {
+    pub(super) pointer: Value,
+    /// From the pointer to element 0, in bytes.
+    pub(super) origin: i64,
+    /// Whether nothing stores to the buffer during a call.
+    pub(super) readonly: bool,
+}
+
+/// A loop counter in scope.
+#[derive(Clone, Copy)]
+pub(super) struct Counter {
+    /// `None` for a loop of one iteration, whose counter is 0.
+    pub(super) value: Option<Value>,
+    /// The largest value.
+    pub(super) last: i64,
+    /// How many loops are around it.
+    pub(super) depth: usize,
+}
+
+/// A kernel under construction.
+pub(super) struct Emitter<'a, 'f> {
+    pub(super) env: &'a Environment<'a>,
+    pub(super) builder: FunctionBuilder<'f>,
+    pub(super) externs: FunctionExterns<'a>,
+    values: HashMap<Var, Value>,
+    /// The variables that are constants.
+    pub(super) scalars: HashMap<Var, Scalar>,
+    pub(super) counters: HashMap<Index, Counter>,
+    bases: BTreeMap<Buffer, Base>,
+}
+
+/// Emits a kernel into an empty function `fn(table)`.
+pub(super) fn emit(
+    env: &Environment<'_>,
+    mut builder: FunctionBuilder<'_>,
+    config: TargetFrontendConfig,
+) -> Result<(), Error> {
+    let block = builder.create_block();
+    builder.append_block_params_for_function_params(block);
+    builder.switch_to_block(block);
+    builder.seal_block(block);
+    let table = builder.block_params(block)[0];
+    let externs = env.imports.math.for_function();
+    let (values, scalars, counters) = (HashMap::new(), HashMap::new(), HashMap::new());
+    let mut emitter = Emitter { env, builder, externs, values, scalars, counters, bases: BTreeMap::new() };
+    let mut buffers = Vec::new();
+    collect_buffers(&env.kernel.body, &mut buffers);
+    for buffer in buffers {
+        emitter.load_base(table, buffer)?;
+    }
+    emitter.statements(&env.kernel.body, 0)?;
+    emitter.builder.ins().return_(&[]);
+    emitter.builder.finalize(config);
+    Ok(())
+}
+
+fn collect_buffers(body: &[Stmt], buffers: &mut Vec<Buffer>) {
+    for statement in body {
+        match statement {
+            Stmt::Let(_, Expr::Load(place)) | Stmt::Store(place, _) => buffers.push(place.buffer),
+            Stmt::Let(..) => {}
+            Stmt::For(nested) => collect_buffers(&nested.body, buffers),
+            Stmt::Gemm(gemm) => buffers.extend([gemm.lhs.buffer, gemm.rhs.buffer, gemm.out.buffer]),
+        }
+    }
+}
+
+/// Whether there is a matrix product of that element type among the statements.
+pub(super) fn calls_gemm(body: &[Stmt], dtype: DType) -> bool {
+    body.iter().any(|statement| match statement {
+        Stmt::Gemm(gemm) => gemm.dtype == dtype,
+        Stmt::For(nested) => calls_gemm(&nested.body, dtype),
+        Stmt::Let(..) | Stmt::Store(..) => false,
+    })
+}
+
+impl<'f> Emitter<'_, 'f> {
+    pub(super) fn bug<T>(&self, message: impl Into<String>) -> Result<T, Error> {
+        Err(Error::bug(format!("kernel `{}`", self.env.kernel.name), message))
+    }
+
+    fn load_base(&mut self, table: Value, buffer: Buffer) -> Result<(), Error> {
+        if self.bases.contains_key(&buffer) {
+            return Ok(());
+        }
+        let Some(data) = self.env.program.buffers.get(buffer) else {
+            return self.bug(format!("there is no buffer {buffer}"));
+        };
+        let (origin, readonly) = match data.space {
+            Space::Input(_) | Space::Constant(_) => (0, true),
+            Space::Output(_) => (0, false),
+            Space::Arena(offset) => (offset as i64, false),
+        };
+        let flags = MemFlagsData::trusted().with_readonly().with_can_move();
+        let pointer = self.builder.ins().load(types::I64, flags, table, self.env.layout.table_offset(buffer));
+        self.bases.insert(buffer, Base { pointer, origin, readonly });
+        Ok(())
+    }
+
+    pub(super) fn base(&self, buffer: Buffer) -> Result<Base, Error> {
+        match self.bases.get(&buffer) {
+            Some(&base) => Ok(base),
+            None => self.bug(format!("{buffer} is not among the kernel's buffers")),
+        }
+    }
+
+    pub(super) fn var_type(&self, var: Var) -> Result<VarType, Error> {
+        match self.env.program.vars.get(var) {
+            Some(&ty) => Ok(ty),
+            None => self.bug(format!("there is no variable {var}")),
+        }
+    }
+
+    pub(super) fn value(&self, var: Var) -> Result<Value, Error> {
+        match self.values.get(&var) {
+            Some(&value) => Ok(value),
+            None => self.bug(format!("{var} is used before it is assigned")),
+        }
+    }
+
+    /// The value of a variable that has to be of a type.
+    pub(super) fn operand(&self, var: Var, ty: VarType) -> Result<Value, Error> {
+        let found = self.var_type(var)?;
+        if found != ty {
+            let (expected, found) = (type_name(ty), type_name(found));
+            return self.bug(format!("{var} is {found}, an operand of type {expected} is needed"));
+        }
+        self.value(var)
+    }
+
+    pub(super) fn assign(&mut self, var: Var, value: Value) -> Result<(), Error> {
+        let (expected, found) = (self.register_type(self.var_type(var)?)?, self.builder.func.dfg.value_type(value));
+        if expected != found {
+            return self.bug(format!("{var} is held as {expected} and was computed as {found}"));
+        }
+        match self.values.insert(var, value) {
+            None => Ok(()),
+            Some(_) => self.bug(format!("{var} is assigned twice")),
+        }
+    }
+
+    /// The Cranelift type that holds a value of a type.
+    pub(super) fn register_type(&self, ty: VarType) -> Result<Type, Error> {
+        match register_type(ty) {
+            Some(ty) => Ok(ty),
+            None => self.bug(format!("there is no register for {}", type_name(ty))),
+        }
+    }
+
+    /// The math functions' view of the function under construction.
+    pub(super) fn math(&mut self) -> MathBuilder<'_, 'f> {
+        MathBuilder { builder: &mut self.builder, fma: self.env.settings.fma, externs: &mut self.externs }
+    }
+
+    /// Enters the scope of a loop's counter.
+    pub(super) fn enter(&mut self, nest: &For, value: Option<Value>, depth: usize) {
+        let last = if value.is_some() { nest.extent - nest.step } else { 0 };
+        self.counters.insert(nest.index, Counter { value, last, depth });
+    }
+}
+
+/// A type in messages.
+pub(super) fn type_name(ty: VarType) -> String {
+    if ty.lanes == 1 { ty.dtype.to_string() } else { format!("{}x{}", ty.dtype, ty.lanes) }
+}
+
+fn register_type(ty: VarType) -> Option<Type> {
+    let (scalar, vector) = match ty.dtype {
+        DType::F32 => (types::F32, Some((4, types::F32X4))),
+        DType::F64 => (types::F64, Some((2, types::F64X2))),
+        DType::I32 => (types::I32, Some((4, types::I32X4))),
+        DType::I64 => (types::I64, Some((2, types::I64X2))),
+        DType::U8 => (types::I8, None),
+        DType::Bool if ty.lanes == 2 => (types::I8, Some((2, types::I64X2))),
+        DType::Bool => (types::I8, Some((4, types::I32X4))),
+    };
+    if ty.lanes == 1 {
+        return Some(scalar);
+    }
+    vector.filter(|&(lanes, _)| lanes == ty.lanes).map(|(_, ty)| ty)
+}

@@ -1,0 +1,165 @@
+//! Addresses, loads and stores.
+//!
+//! An address is the buffer's pointer plus one term per loop counter, outermost first, plus a constant: so the part that does not change
+//! in the innermost loop is one value, which Cranelift moves out of it, and the rest is an addressing mode. Nothing is
+//! assumed of the alignment of vectors, since arguments are aligned to their elements only.
+
+use cranelift_codegen::ir::{Endianness, InstBuilder, MemFlagsData, Value, types};
+use pullback_ir::DType;
+use pullback_loops::{Affine, Buffer, Place, Var, VarType};
+
+use super::kernel::{Base, Counter, Emitter, type_name};
+use crate::error::Error;
+
+impl Emitter<'_, '_> {
+    /// The address of an element as pointer and offset in bytes, and what may be assumed of an access to it.
+    pub(super) fn address(
+        &mut self,
+        buffer: Buffer,
+        index: &Affine,
+        dtype: DType,
+    ) -> Result<(Value, i32, MemFlagsData), Error> {
+        let data = &self.env.program.buffers[buffer];
+        if data.dtype != dtype {
+            return self.bug(format!("{buffer} has elements of {}, the access is of {dtype}", data.dtype));
+        }
+        let Base { mut pointer, origin, readonly } = self.base(buffer)?;
+        let size = dtype.bytes() as i64;
+        for (counter, coefficient) in self.counters_of(index)? {
+            if let Some(counter) = counter.value {
+                pointer = self.advance(pointer, counter, coefficient * size);
+            }
+        }
+        let bytes = origin + index.offset * size;
+        let (pointer, offset) = match i32::try_from(bytes) {
+            Ok(offset) => (pointer, offset),
+            Err(_) => (self.builder.ins().iadd_imm_s(pointer, bytes), 0),
+        };
+        let flags = MemFlagsData::new().with_notrap().with_endianness(Endianness::Little);
+        Ok((pointer, offset, if readonly { flags.with_readonly().with_can_move() } else { flags }))
+    }
+
+    /// The counters of an expression with their coefficients, outermost first.
+    pub(super) fn counters_of(&self, index: &Affine) -> Result<Vec<(Counter, i64)>, Error> {
+        let mut counters = Vec::with_capacity(index.terms.len());
+        for &(counter, coefficient) in &index.terms {
+            match self.counters.get(&counter) {
+                Some(&counter) => counters.push((counter, coefficient)),
+                None => return self.bug(format!("{counter} is used outside its loop")),
+            }
+        }
+        counters.sort_by_key(|(counter, _)| counter.depth);
+        Ok(counters)
+    }
+
+    /// `base + counter · scale`, written so that it can become an addressing mode.
+    pub(super) fn advance(&mut self, base: Value, counter: Value, scale: i64) -> Value {
+        let scaled = self.scaled(counter, scale.wrapping_abs());
+        if scale < 0 { self.builder.ins().isub(base, scaled) } else { self.builder.ins().iadd(base, scaled) }
+    }
+
+    fn scaled(&mut self, counter: Value, scale: i64) -> Value {
+        match scale {
+            1 => counter,
+            scale if scale > 0 && scale & (scale - 1) == 0 => {
+                self.builder.ins().ishl_imm_u(counter, i64::from(scale.trailing_zeros()))
+            }
+            scale => self.builder.ins().imul_imm_s(counter, scale),
+        }
+    }
+
+    /// A load of a value of a type.
+    pub(super) fn load(&mut self, ty: VarType, place: &Place) -> Result<Value, Error> {
+        let register = self.register_type(ty)?;
+        let (pointer, offset, flags) = self.address(place.buffer, &place.index, ty.dtype)?;
+        if ty.lanes == 1 || (place.lane_stride == 1 && ty.dtype != DType::Bool) {
+            return Ok(self.builder.ins().load(register, flags, pointer, offset));
+        }
+        if place.lane_stride == 1 {
+            return Ok(self.load_mask(ty, pointer, offset, flags));
+        }
+        let scalar = VarType::scalar(ty.dtype);
+        let element = self.register_type(scalar)?;
+        if place.lane_stride == 0 {
+            let value = self.builder.ins().load(element, flags, pointer, offset);
+            return self.splat(ty, value);
+        }
+        let mut lanes = Vec::with_capacity(usize::from(ty.lanes));
+        for lane in 0..ty.lanes {
+            let (pointer, offset) = self.lane_address(pointer, offset, place, ty, lane);
+            let value = self.builder.ins().load(element, flags, pointer, offset);
+            lanes.push(self.to_lane(ty, value)?);
+        }
+        Ok(self.from_lanes(register, &lanes))
+    }
+
+    /// A store of a variable.
+    pub(super) fn store(&mut self, place: &Place, var: Var) -> Result<(), Error> {
+        let ty = self.var_type(var)?;
+        let value = self.value(var)?;
+        let (pointer, offset, flags) = self.address(place.buffer, &place.index, ty.dtype)?;
+        if flags.readonly() {
+            return self.bug(format!("a store of {var}, {}, to {}, which is read only", type_name(ty), place.buffer));
+        }
+        if ty.lanes == 1 || (place.lane_stride == 1 && ty.dtype != DType::Bool) {
+            self.builder.ins().store(flags, value, pointer, offset);
+            return Ok(());
+        }
+        if place.lane_stride == 1 {
+            self.store_mask(ty, value, pointer, offset, flags);
+            return Ok(());
+        }
+        for lane in 0..ty.lanes {
+            let (pointer, offset) = self.lane_address(pointer, offset, place, ty, lane);
+            let element = self.from_lane(ty, value, lane)?;
+            self.builder.ins().store(flags, element, pointer, offset);
+        }
+        Ok(())
+    }
+
+    fn lane_address(&mut self, pointer: Value, offset: i32, place: &Place, ty: VarType, lane: u8) -> (Value, i32) {
+        let bytes = i64::from(offset) + i64::from(lane) * place.lane_stride * ty.dtype.bytes() as i64;
+        match i32::try_from(bytes) {
+            Ok(offset) => (pointer, offset),
+            Err(_) => (self.builder.ins().iadd_imm_s(pointer, bytes), 0),
+        }
+    }
+
+    /// Loads bytes 0 or 1 side by side and widens them to a mask.
+    fn load_mask(&mut self, ty: VarType, pointer: Value, offset: i32, flags: MemFlagsData) -> Value {
+        let word = if ty.lanes == 4 {
+            self.builder.ins().load(types::I32, flags, pointer, offset)
+        } else {
+            let word = self.builder.ins().load(types::I16, flags, pointer, offset);
+            self.builder.ins().uextend(types::I32, word)
+        };
+        let vector = self.builder.ins().scalar_to_vector(types::I32X4, word);
+        let bytes = self.math().cast(types::I8X16, vector);
+        let halves = self.builder.ins().uwiden_low(bytes);
+        let mut lanes = self.builder.ins().uwiden_low(halves);
+        if ty.lanes == 2 {
+            lanes = self.builder.ins().uwiden_low(lanes);
+        }
+        self.builder.ins().ineg(lanes)
+    }
+
+    /// Narrows a mask to bytes 0 or 1 side by side and stores them.
+    fn store_mask(&mut self, ty: VarType, mask: Value, pointer: Value, offset: i32, flags: MemFlagsData) {
+        if ty.lanes == 4 {
+            let halves = self.builder.ins().snarrow(mask, mask);
+            let bytes = self.builder.ins().snarrow(halves, halves);
+            let words = self.math().cast(types::I32X4, bytes);
+            let word = self.builder.ins().extractlane(words, 0);
+            let word = self.builder.ins().band_imm_u(word, 0x0101_0101);
+            self.builder.ins().store(flags, word, pointer, offset);
+        } else {
+            // Two sign bits, moved to the lowest bits of two bytes.
+            let bits = self.builder.ins().vhigh_bits(types::I32, mask);
+            let first = self.builder.ins().band_imm_u(bits, 1);
+            let second = self.builder.ins().ishl_imm_u(bits, 7);
+            let second = self.builder.ins().band_imm_u(second, 0x100);
+            let word = self.builder.ins().bor(first, second);
+            self.builder.ins().istore16(flags, word, pointer, offset);
+        }
+    }
+}

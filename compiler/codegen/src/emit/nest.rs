@@ -1,0 +1,122 @@
+//! Statements and loops.
+//!
+//! Extents are known, so a loop is its body with the test at the end; a loop of one iteration is just its body, and of none nothing.
+
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{BlockArg, InstBuilder, Value, types};
+use pullback_ir::DType;
+use pullback_loops::{Expr, For, Gemm, Matrix, Stmt};
+
+use super::kernel::Emitter;
+use crate::error::Error;
+
+impl Emitter<'_, '_> {
+    /// Emits statements that `depth` loops are around.
+    pub(super) fn statements(&mut self, body: &[Stmt], depth: usize) -> Result<(), Error> {
+        for statement in body {
+            match statement {
+                Stmt::Let(var, expr) => {
+                    let value = self.expr(self.var_type(*var)?, expr)?;
+                    self.assign(*var, value)?;
+                    if let Expr::Const(scalar) = expr {
+                        self.scalars.insert(*var, *scalar);
+                    }
+                }
+                Stmt::Store(place, var) => self.store(place, *var)?,
+                Stmt::For(nest) => self.nest(nest, depth)?,
+                Stmt::Gemm(gemm) => self.gemm(gemm)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn nest(&mut self, nest: &For, depth: usize) -> Result<(), Error> {
+        if nest.step < 1 || nest.extent < 0 || nest.extent % nest.step != 0 {
+            return self.bug(format!("loop over {}: extent {}, step {}", nest.index, nest.extent, nest.step));
+        }
+        let inits: Vec<Value> =
+            nest.carried.iter().map(|carried| self.value(carried.init)).collect::<Result<_, _>>()?;
+        let results = if nest.extent == 0 {
+            inits
+        } else if nest.extent == nest.step {
+            self.enter(nest, None, depth);
+            self.iteration(nest, &inits, depth)?
+        } else {
+            self.counted_loop(nest, &inits, depth)?
+        };
+        self.counters.remove(&nest.index);
+        for (carried, result) in nest.carried.iter().zip(results) {
+            self.assign(carried.result, result)?;
+        }
+        Ok(())
+    }
+
+    /// The body of a loop with the carried values `params`; gives those for the next iteration.
+    fn iteration(&mut self, nest: &For, params: &[Value], depth: usize) -> Result<Vec<Value>, Error> {
+        for (carried, &param) in nest.carried.iter().zip(params) {
+            self.assign(carried.param, param)?;
+        }
+        self.statements(&nest.body, depth + 1)?;
+        nest.carried.iter().map(|carried| self.operand(carried.next, self.var_type(carried.param)?)).collect()
+    }
+
+    fn counted_loop(&mut self, nest: &For, inits: &[Value], depth: usize) -> Result<Vec<Value>, Error> {
+        let (body, exit) = (self.builder.create_block(), self.builder.create_block());
+        let counter = self.builder.append_block_param(body, types::I64);
+        let mut params = Vec::with_capacity(inits.len());
+        let mut results = Vec::with_capacity(inits.len());
+        for &init in inits {
+            let ty = self.builder.func.dfg.value_type(init);
+            params.push(self.builder.append_block_param(body, ty));
+            results.push(self.builder.append_block_param(exit, ty));
+        }
+        let zero = self.builder.ins().iconst(types::I64, 0);
+        let entry = block_args(Some(zero), inits);
+        self.builder.ins().jump(body, &entry);
+        self.builder.switch_to_block(body);
+        self.enter(nest, Some(counter), depth);
+        let nexts = self.iteration(nest, &params, depth)?;
+        let advanced = self.builder.ins().iadd_imm_s(counter, nest.step);
+        let again = self.builder.ins().icmp_imm_s(IntCC::SignedLessThan, advanced, nest.extent);
+        let (back, out) = (block_args(Some(advanced), &nexts), block_args(None, &nexts));
+        self.builder.ins().brif(again, body, &back, exit, &out);
+        self.builder.seal_block(body);
+        self.builder.seal_block(exit);
+        self.builder.switch_to_block(exit);
+        Ok(results)
+    }
+
+    fn gemm(&mut self, gemm: &Gemm) -> Result<(), Error> {
+        let function = match gemm.dtype {
+            DType::F32 => self.env.gemm[0],
+            DType::F64 => self.env.gemm[1],
+            DType::I32 | DType::I64 | DType::U8 | DType::Bool => None,
+        };
+        let Some(function) = function else {
+            return self.bug(format!("there is no matrix-product kernel for {}", gemm.dtype));
+        };
+        let sizes = [gemm.m, gemm.n, gemm.k].map(|size| size as i64);
+        let mut arguments: Vec<Value> = sizes.map(|size| self.builder.ins().iconst(types::I64, size)).to_vec();
+        for matrix in [&gemm.out, &gemm.lhs, &gemm.rhs] {
+            arguments.extend(self.matrix(matrix, gemm.dtype)?);
+        }
+        for flag in [i64::from(gemm.accumulate), self.env.settings.threads as i64] {
+            arguments.push(self.builder.ins().iconst(types::I64, flag));
+        }
+        self.builder.ins().call(function, &arguments);
+        Ok(())
+    }
+
+    /// Pointer, row stride and column stride.
+    fn matrix(&mut self, matrix: &Matrix, dtype: DType) -> Result<[Value; 3], Error> {
+        let (pointer, offset, _) = self.address(matrix.buffer, &matrix.index, dtype)?;
+        let pointer = self.builder.ins().iadd_imm_s(pointer, i64::from(offset));
+        let strides = [matrix.row_stride, matrix.column_stride];
+        let [rows, columns] = strides.map(|stride| self.builder.ins().iconst(types::I64, stride));
+        Ok([pointer, rows, columns])
+    }
+}
+
+fn block_args(first: Option<Value>, rest: &[Value]) -> Vec<BlockArg> {
+    first.iter().chain(rest).map(|&value| BlockArg::Value(value)).collect()
+}

@@ -1,0 +1,124 @@
+//! The list of math functions and the choice of implementation for each.
+
+use cranelift_codegen::ir::Value;
+
+use super::builder::MathBuilder;
+use super::{common, double, single};
+
+macro_rules! functions {
+    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $text:literal,)* }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name { $($(#[$doc])* $variant,)* }
+
+        impl $name {
+            /// Every function, in declaration order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The function's name in the tensor IR.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $text,)* }
+            }
+        }
+    };
+}
+
+functions! {
+    /// A function of one float.
+    MathUnary {
+        /// e^x.
+        Exp = "exp",
+        /// 2^x.
+        Exp2 = "exp2",
+        /// e^x - 1, accurate near zero.
+        Expm1 = "expm1",
+        /// Natural logarithm; -inf at zeros, NaN below.
+        Log = "log",
+        /// Logarithm to base two; -inf at zeros, NaN below.
+        Log2 = "log2",
+        /// ln(1 + x), accurate near zero; -inf at -1, NaN below.
+        Log1p = "log1p",
+        /// Square root, correctly rounded; NaN below zero, -0 at -0.
+        Sqrt = "sqrt",
+        /// 1 / sqrt(x); an infinity of the zero's sign at zeros.
+        Rsqrt = "rsqrt",
+        /// Cube root.
+        Cbrt = "cbrt",
+        /// Sine of x radians; NaN at infinities.
+        Sin = "sin",
+        /// Cosine of x radians; NaN at infinities.
+        Cos = "cos",
+        /// Tangent of x radians; NaN at infinities.
+        Tan = "tan",
+        /// Inverse sine, in [-pi/2, pi/2]; NaN outside [-1, 1].
+        Asin = "asin",
+        /// Inverse cosine, in [0, pi]; NaN outside [-1, 1].
+        Acos = "acos",
+        /// Inverse tangent, in [-pi/2, pi/2].
+        Atan = "atan",
+        /// Hyperbolic sine.
+        Sinh = "sinh",
+        /// Hyperbolic cosine.
+        Cosh = "cosh",
+        /// Hyperbolic tangent.
+        Tanh = "tanh",
+        /// 1 / (1 + e^-x).
+        Logistic = "logistic",
+        /// The error function, 2/sqrt(pi) times the integral of e^(-t^2) from 0 to x.
+        Erf = "erf",
+        /// 1 - erf(x), accurate for large x.
+        Erfc = "erfc",
+        /// -1, 1, or x itself where x is a zero or a NaN.
+        Sign = "sign",
+        /// The largest integer not above x.
+        Floor = "floor",
+        /// The smallest integer not below x.
+        Ceil = "ceil",
+        /// The integer nearest to x, ties to even.
+        RoundHalfEven = "round_half_even",
+    }
+}
+
+functions! {
+    /// A function of two floats.
+    MathBinary {
+        /// The angle of the point (y, x), first argument y, in [-pi, pi].
+        Atan2 = "atan2",
+        /// x^y with the special cases of C99.
+        Pow = "pow",
+        /// x - trunc(x / y) y without rounding (`fmod` of C): the sign of x, NaN where y is zero or
+        /// x infinite.
+        Rem = "rem",
+        /// IEEE 754-2019 `minimum`: NaN when either is, -0 below +0.
+        Min = "min",
+        /// IEEE 754-2019 `maximum`: NaN when either is, -0 below +0.
+        Max = "max",
+    }
+}
+
+/// Emits the function at `x`, which is `f32`, `f64`, `f32x4` or `f64x2`; the result has the same
+/// type. The current block may be another one afterwards.
+pub fn emit_unary(m: &mut MathBuilder<'_, '_>, function: MathUnary, x: Value) -> Value {
+    match function {
+        MathUnary::Sqrt => m.sqrt(x),
+        MathUnary::Rsqrt => common::rsqrt(m, x),
+        MathUnary::Sign => common::sign(m, x),
+        MathUnary::Floor => m.floor(x),
+        MathUnary::Ceil => m.ceil(x),
+        MathUnary::RoundHalfEven => m.nearest(x),
+        _ if m.is_single(x) => single::unary(m, function, x),
+        _ => double::unary(m, function, x),
+    }
+}
+
+/// Emits the function at `x` and `y`, both of the same type among `f32`, `f64`, `f32x4` and
+/// `f64x2`; the result has the same type. The current block may be another one afterwards.
+pub fn emit_binary(m: &mut MathBuilder<'_, '_>, function: MathBinary, x: Value, y: Value) -> Value {
+    match function {
+        MathBinary::Min => common::minimum(m, x, y),
+        MathBinary::Max => common::maximum(m, x, y),
+        MathBinary::Atan2 => double::atan2(m, x, y),
+        MathBinary::Pow => double::pow(m, x, y),
+        MathBinary::Rem => double::rem(m, x, y),
+    }
+}

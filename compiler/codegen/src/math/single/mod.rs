@@ -1,0 +1,31 @@
+//! Single precision. The functions that models spend their time in have polynomials of their own;
+//! the others are computed in double precision and rounded.
+
+mod erf;
+mod exp;
+mod log;
+mod trig;
+
+use cranelift_codegen::ir::Value;
+
+use super::builder::MathBuilder;
+use super::double;
+use super::functions::MathUnary;
+
+/// Emits the function for `f32` or `f32x4`.
+pub(super) fn unary(m: &mut MathBuilder<'_, '_>, function: MathUnary, x: Value) -> Value {
+    match function {
+        MathUnary::Exp => exp::exp(m, x),
+        MathUnary::Exp2 => exp::exp2(m, x),
+        MathUnary::Expm1 => exp::expm1(m, x),
+        MathUnary::Tanh => exp::tanh(m, x),
+        MathUnary::Logistic => exp::logistic(m, x),
+        MathUnary::Log => log::log(m, x),
+        MathUnary::Log2 => log::log2(m, x),
+        MathUnary::Log1p => log::log1p(m, x),
+        MathUnary::Sin => trig::sin(m, x),
+        MathUnary::Cos => trig::cos(m, x),
+        MathUnary::Erf => erf::erf(m, x),
+        _ => m.in_double([x], |m, [x]| double::unary(m, function, x)),
+    }
+}

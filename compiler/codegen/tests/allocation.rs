@@ -1,0 +1,81 @@
+//! A call allocates nothing once the executable is warm: counted by the allocator of this test program.
+#![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use pullback_codegen::{Options, compile};
+use pullback_ir::{Binary, DType};
+use pullback_loops::{Affine, BufferData, Expr, For, Kernel, Place, Program, Space, Stmt, VarType};
+use pullback_runtime::{ArgMut, ArgRef, Parameter, Signature};
+
+struct Counting;
+
+thread_local! {
+    /// Only this thread's allocations count; the test harness has threads of its own.
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+// SAFETY: everything is passed on to the system's allocator.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, start: *mut u8, layout: Layout) {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.dealloc(start, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// `y = x + x` by way of the arena, in two kernels.
+fn doubling(elements: usize) -> (Program, Signature) {
+    let mut program = Program { name: "double".into(), arena_bytes: elements * 4, ..Program::default() };
+    let parameter =
+        |name: &str| Parameter { name: name.to_owned(), dtype: pullback_runtime::DType::F32, shape: vec![elements] };
+    let signature =
+        Signature { name: "double".to_owned(), inputs: vec![parameter("x")], outputs: vec![parameter("y")] };
+    let mut buffer =
+        |name: &str, space| program.buffers.push(BufferData { name: name.into(), dtype: DType::F32, elements, space });
+    let x = buffer("x", Space::Input(0));
+    let y = buffer("y", Space::Output(0));
+    let sum = buffer("sum", Space::Arena(0));
+    for (kernel, from, to) in [("sum", x, sum), ("copy", sum, y)] {
+        let ty = VarType { dtype: DType::F32, lanes: 4 };
+        let index = program.index();
+        let place = |buffer| Place { buffer, index: Affine::counter(index), lane_stride: 1 };
+        let (loaded, doubled) = (program.var(ty), program.var(ty));
+        let stored = if kernel == "sum" { doubled } else { loaded };
+        let body = vec![
+            Stmt::Let(loaded, Expr::Load(place(from))),
+            Stmt::Let(doubled, Expr::Binary(Binary::Add, loaded, loaded)),
+            Stmt::Store(place(to), stored),
+        ];
+        let nest = For { index, extent: elements as i64, step: 4, carried: vec![], body };
+        let body = vec![Stmt::For(Box::new(nest))];
+        program.kernels.push(Kernel { name: kernel.into(), about: String::new(), body });
+    }
+    (program, signature)
+}
+
+#[test]
+fn a_warm_call_allocates_nothing() {
+    let (program, signature) = doubling(64);
+    let executable = compile(&program, signature, &Options::default()).unwrap().executable;
+    let x = [1.5f32; 64];
+    let mut y = [0.0f32; 64];
+    let mut call = || {
+        let before = ALLOCATIONS.get();
+        executable.call(&[ArgRef::new(&x, &[64])], &mut [ArgMut::new(&mut y, &[64])]).unwrap();
+        ALLOCATIONS.get() - before
+    };
+    assert!(call() > 0, "the first call makes its arena, or this counts nothing");
+    assert_eq!((0..100).map(|_| call()).sum::<u64>(), 0);
+    assert_eq!(y, [3.0; 64]);
+}

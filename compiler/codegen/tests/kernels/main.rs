@@ -1,0 +1,12 @@
+//! Programs built by hand, compiled and run, and compared with values computed here in another way.
+//!
+//! Every program is compiled for all the processor's features and for the baseline, with Cranelift's verifier on.
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests")]
+
+mod calls;
+mod convert;
+mod elementwise;
+mod integer;
+mod loops;
+mod memory;
+mod support;

@@ -1,0 +1,192 @@
+//! A small builder of programs.
+
+use std::sync::Arc;
+
+use pullback_codegen::{Compiled, Error, Features, Options, compile, runtime_dtype};
+use pullback_ir::{DType, Literal};
+use pullback_loops::{
+    Affine, Buffer, BufferData, Carried, Expr, For, Index, Kernel, Place, Program, Space, Stmt, Var, VarType,
+};
+use pullback_runtime::{ArgRef, Element, Parameter, Signature, Tensor};
+
+/// Both sets of features.
+pub(crate) const FEATURES: [Features; 2] = [Features::Native, Features::Baseline];
+
+/// The lanes that an element type is tested with.
+pub(crate) fn lanes_of(dtype: DType) -> &'static [u8] {
+    match dtype {
+        DType::F32 | DType::I32 => &[1, 4],
+        DType::F64 | DType::I64 => &[1, 2],
+        DType::U8 => &[1],
+        DType::Bool => &[1, 2, 4],
+    }
+}
+
+pub(crate) fn vector(dtype: DType, lanes: u8) -> VarType {
+    VarType { dtype, lanes }
+}
+
+/// A program under construction: one kernel unless `next_kernel` is called.
+#[derive(Default)]
+pub(crate) struct Kit {
+    pub(crate) program: Program,
+    pub(crate) signature: Signature,
+    /// Lists of statements, the innermost last.
+    open: Vec<Vec<Stmt>>,
+}
+
+impl Kit {
+    pub(crate) fn new() -> Self {
+        let mut kit = Self::default();
+        kit.program.name = "test".into();
+        kit.signature.name = "test".to_owned();
+        kit.open.push(Vec::new());
+        kit
+    }
+
+    pub(crate) fn buffer(&mut self, dtype: DType, elements: usize, space: Space) -> Buffer {
+        let name: Arc<str> = format!("buffer{}", self.program.buffers.len()).into();
+        self.program.buffers.push(BufferData { name, dtype, elements, space })
+    }
+
+    pub(crate) fn input(&mut self, dtype: DType, elements: usize) -> Buffer {
+        let index = self.signature.inputs.len();
+        let name = format!("x{index}");
+        self.signature.inputs.push(Parameter { name, dtype: runtime_dtype(dtype), shape: vec![elements] });
+        self.buffer(dtype, elements, Space::Input(index))
+    }
+
+    pub(crate) fn output(&mut self, dtype: DType, elements: usize) -> Buffer {
+        let index = self.signature.outputs.len();
+        let name = format!("y{index}");
+        self.signature.outputs.push(Parameter { name, dtype: runtime_dtype(dtype), shape: vec![elements] });
+        self.buffer(dtype, elements, Space::Output(index))
+    }
+
+    pub(crate) fn constant(&mut self, literal: Literal) -> Buffer {
+        let (dtype, elements) = (literal.ty().dtype, literal.ty().elements());
+        self.buffer(dtype, elements, Space::Constant(Arc::new(literal)))
+    }
+
+    pub(crate) fn arena(&mut self, dtype: DType, elements: usize) -> Buffer {
+        let offset = self.program.arena_bytes;
+        self.program.arena_bytes += (elements * dtype.bytes()).next_multiple_of(64);
+        self.buffer(dtype, elements, Space::Arena(offset))
+    }
+
+    pub(crate) fn push(&mut self, statement: Stmt) {
+        self.open.last_mut().unwrap().push(statement);
+    }
+
+    pub(crate) fn set(&mut self, ty: VarType, expr: Expr) -> Var {
+        let var = self.program.var(ty);
+        self.push(Stmt::Let(var, expr));
+        var
+    }
+
+    pub(crate) fn load(&mut self, ty: VarType, buffer: Buffer, index: &Affine) -> Var {
+        self.set(ty, Expr::Load(place(buffer, index, 1)))
+    }
+
+    pub(crate) fn store(&mut self, buffer: Buffer, index: &Affine, var: Var) {
+        self.push(Stmt::Store(place(buffer, index, 1), var));
+    }
+
+    /// A loop; `body` is given its counter.
+    pub(crate) fn each(&mut self, extent: usize, step: usize, body: impl FnOnce(&mut Self, &Affine)) {
+        self.fold(extent, step, &[], |kit, index, _| {
+            body(kit, index);
+            vec![]
+        });
+    }
+
+    /// A loop with carried values: `body` is given counter and values, and gives the next values.
+    pub(crate) fn fold(
+        &mut self,
+        extent: usize,
+        step: usize,
+        inits: &[Var],
+        body: impl FnOnce(&mut Self, &Affine, &[Var]) -> Vec<Var>,
+    ) -> Vec<Var> {
+        let index: Index = self.program.index();
+        let types: Vec<VarType> = inits.iter().map(|&init| self.program.vars[init]).collect();
+        let params: Vec<Var> = types.iter().map(|&ty| self.program.var(ty)).collect();
+        self.open.push(Vec::new());
+        let nexts = body(self, &Affine::counter(index), &params);
+        let body = self.open.pop().unwrap();
+        let results: Vec<Var> = types.iter().map(|&ty| self.program.var(ty)).collect();
+        let carried = (0..inits.len())
+            .map(|i| Carried { param: params[i], init: inits[i], next: nexts[i], result: results[i] })
+            .collect();
+        let (extent, step) = (extent as i64, step as i64);
+        self.push(Stmt::For(Box::new(For { index, extent, step, carried, body })));
+        results
+    }
+
+    /// Ends the kernel.
+    pub(crate) fn next_kernel(&mut self) {
+        let body = std::mem::take(self.open.last_mut().unwrap());
+        let name = format!("kernel{}", self.program.kernels.len()).into();
+        self.program.kernels.push(Kernel { name, about: "by hand".to_owned(), body });
+    }
+
+    pub(crate) fn compile_with(&mut self, options: &Options) -> Result<Compiled, Error> {
+        if self.open.last().is_some_and(|body| !body.is_empty()) {
+            self.next_kernel();
+        }
+        compile(&self.program, self.signature.clone(), options)
+    }
+
+    pub(crate) fn compile(&mut self, features: Features) -> Compiled {
+        self.compile_with(&Options { features, verify: true, ..Options::default() }).unwrap()
+    }
+
+    /// What compiling says is wrong.
+    pub(crate) fn error(&mut self) -> String {
+        self.compile_with(&Options { verify: true, ..Options::default() }).unwrap_err().to_string()
+    }
+
+    /// The first output, for each set of features.
+    pub(crate) fn run<T: Element>(&mut self, inputs: &[ArgRef<'_>]) -> [Vec<T>; 2] {
+        FEATURES.map(|features| first(&self.compile(features).executable.run(inputs).unwrap()))
+    }
+}
+
+pub(crate) fn first<T: Element>(results: &[Tensor]) -> Vec<T> {
+    results[0].as_slice().unwrap().to_vec()
+}
+
+pub(crate) fn place(buffer: Buffer, index: &Affine, lane_stride: i64) -> Place {
+    Place { buffer, index: index.clone(), lane_stride }
+}
+
+/// An argument of whatever shape.
+pub(crate) fn arg<T: Element>(elements: &[T]) -> ArgRef<'_> {
+    elements.into()
+}
+
+/// Runs an elementwise expression over arrays, `lanes` at a time, for each set of features.
+pub(crate) fn map<T: Element, U: Element>(
+    (from, to, lanes): (DType, DType, u8),
+    operands: &[&[T]],
+    expr: impl FnOnce(&mut Kit, &[Var]) -> Expr,
+) -> [Vec<U>; 2] {
+    let count = operands[0].len();
+    assert_eq!(count % usize::from(lanes), 0);
+    let mut kit = Kit::new();
+    let buffers: Vec<Buffer> = operands.iter().map(|_| kit.input(from, count)).collect();
+    let out = kit.output(to, count);
+    kit.each(count, usize::from(lanes), |kit, i| {
+        let vars: Vec<Var> = buffers.iter().map(|&buffer| kit.load(vector(from, lanes), buffer, i)).collect();
+        let expr = expr(kit, &vars);
+        let result = kit.set(vector(to, lanes), expr);
+        kit.store(out, i, result);
+    });
+    let inputs: Vec<ArgRef<'_>> = operands.iter().map(|&elements| arg(elements)).collect();
+    kit.run(&inputs)
+}
+
+/// Every pair of elements, as two arrays.
+pub(crate) fn pairs<T: Copy>(values: &[T]) -> (Vec<T>, Vec<T>) {
+    values.iter().flat_map(|&x| values.iter().map(move |&y| (x, y))).unzip()
+}

@@ -1,0 +1,206 @@
+//! Shared by the vector math tests and the `math_accuracy` example: compiles `y[i] = f(x[i])`
+//! with Cranelift and measures errors in ulp.
+
+#![allow(dead_code, clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use cranelift_codegen::ir::{AbiParam, BlockArg, InstBuilder, MemFlagsData, Type, Value, types};
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::settings::{self, Configurable};
+use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+use cranelift_jit::{JITBuilder, JITModule};
+use cranelift_module::{Linkage, Module, default_libcall_names};
+use pullback_codegen::math::{
+    ExternFn, ExternTable, MathBinary, MathBuilder, MathUnary, emit_binary, emit_unary,
+};
+
+pub mod reference;
+
+/// What to compile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Function {
+    Unary(MathUnary),
+    Binary(MathBinary),
+}
+
+/// How to compile it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Variant {
+    /// 128-bit vectors, or scalars.
+    pub vector: bool,
+    /// Use fused multiply-add.
+    pub fma: bool,
+    /// The instructions of this machine, or only those of the oldest x86-64.
+    pub native: bool,
+}
+
+pub const VECTOR: Variant = Variant { vector: true, fma: true, native: true };
+
+/// A float that kernels can be compiled for.
+pub trait Element: Copy + Send + Sync + std::fmt::Debug + 'static {
+    const TYPE: Type;
+    const ZERO: Self;
+    fn bits(self) -> u64;
+}
+
+impl Element for f32 {
+    const TYPE: Type = types::F32;
+    const ZERO: Self = 0.0;
+    fn bits(self) -> u64 {
+        u64::from(self.to_bits())
+    }
+}
+
+impl Element for f64 {
+    const TYPE: Type = types::F64;
+    const ZERO: Self = 0.0;
+    fn bits(self) -> u64 {
+        self.to_bits()
+    }
+}
+
+type Code<T> = unsafe extern "C" fn(*const T, *const T, *mut T, i64);
+
+/// `out[i] = f(x[i], y[i])` in machine code.
+pub struct Kernel<T> {
+    code: Code<T>,
+    // Owns the code's memory, which is freed with the process.
+    _module: JITModule,
+}
+
+// SAFETY: the code is immutable once finalized and has no state; the module is never touched again.
+unsafe impl<T> Sync for Kernel<T> {}
+// SAFETY: as above.
+unsafe impl<T> Send for Kernel<T> {}
+
+impl<T: Element> Kernel<T> {
+    /// Compiles the function.
+    pub fn new(function: Function, variant: Variant) -> Self {
+        let mut flags = settings::builder();
+        flags.set("opt_level", "speed").unwrap();
+        let isa = if variant.native {
+            cranelift_native::builder().unwrap()
+        } else {
+            cranelift_codegen::isa::lookup(target_lexicon::Triple::host()).unwrap()
+        };
+        let isa = isa.finish(settings::Flags::new(flags)).unwrap();
+        let mut jit = JITBuilder::with_isa(isa, default_libcall_names());
+        for &f in ExternFn::ALL {
+            jit.symbol(f.name(), f.address());
+        }
+        let mut module = JITModule::new(jit);
+        let externs = ExternTable::declare(&mut module).unwrap();
+        let mut context = module.make_context();
+        let pointer = module.target_config().pointer_type();
+        context.func.signature.params =
+            [pointer, pointer, pointer, types::I64].map(AbiParam::new).to_vec();
+        let mut frontend = FunctionBuilderContext::new();
+        let mut builder = FunctionBuilder::new(&mut context.func, &mut frontend);
+        let mut externs = externs.for_function();
+        let (ty, lanes) = if variant.vector {
+            let lanes = 16 / T::TYPE.bytes();
+            (T::TYPE.by(lanes).unwrap(), i64::from(lanes))
+        } else {
+            (T::TYPE, 1)
+        };
+        build_loop(&mut builder, ty, lanes, |builder, x, y| {
+            let mut m = MathBuilder { builder, fma: variant.fma, externs: &mut externs };
+            match function {
+                Function::Unary(f) => emit_unary(&mut m, f, x),
+                Function::Binary(f) => emit_binary(&mut m, f, x, y),
+            }
+        });
+        builder.finalize(module.target_config());
+        let id = module
+            .declare_function("kernel", Linkage::Export, &context.func.signature)
+            .unwrap();
+        if std::env::var_os("MATH_PRINT").is_some() {
+            context.set_disasm(true);
+        }
+        module.define_function(id, &mut context).unwrap();
+        if let Some(text) = context.compiled_code().and_then(|c| c.vcode.as_ref()) {
+            println!("{text}");
+        }
+        module.finalize_definitions().unwrap();
+        let address = module.get_finalized_function(id);
+        // SAFETY: the function was just compiled with exactly this signature.
+        let code = unsafe { std::mem::transmute::<*const u8, Code<T>>(address) };
+        Self { code, _module: module }
+    }
+
+    /// Applies the function elementwise. The length is a multiple of the lanes of any type.
+    pub fn apply(&self, x: &[T], y: &[T], out: &mut [T]) {
+        assert!(x.len() == out.len() && y.len() == out.len() && out.len().is_multiple_of(4));
+        // SAFETY: all three slices have the given length, a multiple of the lanes, and the code
+        // reads and writes only them.
+        unsafe { (self.code)(x.as_ptr(), y.as_ptr(), out.as_mut_ptr(), out.len() as i64) }
+    }
+
+    /// Applies the function to any number of elements.
+    pub fn map(&self, x: &[T], y: &[T]) -> Vec<T> {
+        let pad = |s: &[T]| {
+            let mut s = s.to_vec();
+            s.resize(s.len().next_multiple_of(4), T::ZERO);
+            s
+        };
+        let (px, py) = (pad(x), pad(y));
+        let mut out = vec![T::ZERO; px.len()];
+        self.apply(&px, &py, &mut out);
+        out.truncate(x.len());
+        out
+    }
+}
+
+fn build_loop(
+    builder: &mut FunctionBuilder<'_>,
+    ty: Type,
+    lanes: i64,
+    body: impl FnOnce(&mut FunctionBuilder<'_>, Value, Value) -> Value,
+) {
+    let entry = builder.create_block();
+    let head = builder.create_block();
+    let inside = builder.create_block();
+    let exit = builder.create_block();
+    builder.append_block_params_for_function_params(entry);
+    builder.switch_to_block(entry);
+    let params = builder.block_params(entry).to_vec();
+    let zero = builder.ins().iconst(types::I64, 0);
+    builder.ins().jump(head, &[BlockArg::Value(zero)]);
+    builder.switch_to_block(head);
+    let i = builder.append_block_param(head, types::I64);
+    let more = builder.ins().icmp(IntCC::SignedLessThan, i, params[3]);
+    builder.ins().brif(more, inside, &[], exit, &[]);
+    builder.switch_to_block(inside);
+    let shift = builder.ins().iconst(types::I64, i64::from(ty.lane_bits().ilog2()) - 3);
+    let offset = builder.ins().ishl(i, shift);
+    let flags = MemFlagsData::new().with_notrap();
+    let at = |builder: &mut FunctionBuilder<'_>, base| builder.ins().iadd(base, offset);
+    let (px, py, pout) =
+        (at(builder, params[0]), at(builder, params[1]), at(builder, params[2]));
+    let x = builder.ins().load(ty, flags, px, 0);
+    let y = builder.ins().load(ty, flags, py, 0);
+    let result = body(builder, x, y);
+    builder.ins().store(flags, result, pout, 0);
+    let step = builder.ins().iconst(types::I64, lanes);
+    let next = builder.ins().iadd(i, step);
+    builder.ins().jump(head, &[BlockArg::Value(next)]);
+    builder.switch_to_block(exit);
+    builder.ins().return_(&[]);
+    builder.seal_all_blocks();
+}
+
+/// The distance of `got` from the exact value `want`, in units in the last place of a single of
+/// `want`'s magnitude. Infinite when one is a NaN and the other is not, or when signs differ.
+pub fn ulp_f32(got: f32, want: f64) -> f64 {
+    if want.is_nan() || got.is_nan() {
+        return if want.is_nan() == got.is_nan() { 0.0 } else { f64::INFINITY };
+    }
+    if got.is_sign_negative() != want.is_sign_negative() {
+        return f64::INFINITY;
+    }
+    // An infinity stands for the next number after the largest.
+    let limit = 2f64.powi(128);
+    let (got, want) = (f64::from(got).abs().min(limit), want.abs().min(limit));
+    let exponent = ((want.to_bits() >> 52) as i32 - 1023).clamp(-126, 127);
+    let ulp = f64::from_bits(((exponent - 23 + 1023) as u64) << 52);
+    (got - want).abs() / ulp
+}

@@ -1,0 +1,68 @@
+//! The rules that neither the builder nor a text can break: they guard against passes.
+
+use super::*;
+use crate::op::Unary;
+use crate::provenance::Provenance;
+use crate::types::DType;
+
+fn messages(function: Function) -> Vec<String> {
+    let mut module = Module::new();
+    module.add(function);
+    check(&module).into_iter().map(|error| error.message).collect()
+}
+
+fn function() -> (Function, Value) {
+    let mut function = Function::new("f");
+    let x = function.push_param(function.body_region(), Type::scalar(DType::F32));
+    (function, x)
+}
+
+fn push(function: &mut Function, op: Op, args: &[Value]) -> Value {
+    let inst =
+        function.push_inst(function.body_region(), op, args, vec![Type::scalar(DType::F32)], Provenance::default());
+    function.inst_results(inst)[0]
+}
+
+#[test]
+fn an_operand_is_defined_before_its_use() {
+    let (mut f, _) = function();
+    push(&mut f, Op::Unary(Unary::Neg), &[Value::from_u32(2)]);
+    push(&mut f, Op::Unary(Unary::Neg), &[Value::from_u32(1)]);
+    assert_eq!(messages(f), ["operand 0 is not defined before this instruction"]);
+}
+
+#[test]
+fn an_operand_exists() {
+    let (mut f, x) = function();
+    push(&mut f, Op::Unary(Unary::Neg), &[Value::from_u32(1000)]);
+    push(&mut f, Op::Unary(Unary::Neg), &[x]);
+    assert_eq!(messages(f), ["operand 0 is not defined before this instruction"]);
+}
+
+#[test]
+fn a_returned_value_is_defined() {
+    let (mut f, x) = function();
+    let region = f.body_region();
+    f.set_results(region, &[x]);
+    assert!(messages(f.clone()).is_empty());
+    f.set_results(region, &[x, Value::from_u32(5)]);
+    assert_eq!(messages(f), ["returns %5, which is not defined"]);
+}
+
+#[test]
+fn names_of_values_are_unique_within_a_function() {
+    let (mut f, x) = function();
+    let y = push(&mut f, Op::Unary(Unary::Neg), &[x]);
+    let z = push(&mut f, Op::Unary(Unary::Neg), &[y]);
+    for value in [x, z] {
+        f.set_value_name(value, Some("same".into()));
+    }
+    assert_eq!(messages(f), ["two values are named %same"]);
+}
+
+#[test]
+fn a_callee_exists() {
+    let (mut f, x) = function();
+    push(&mut f, Op::Call(FuncId::from_u32(7)), &[x]);
+    assert_eq!(messages(f), ["the callee does not exist in this module"]);
+}

@@ -1,0 +1,163 @@
+//! The value of a tensor at a position.
+//!
+//! One arm per operation: elementwise operations evaluate their operands at the same position and apply the same operation;
+//! views change the position; reductions open loops (see `reduce`). The recursion is bounded: a fusion region has a bounded number of members and
+//! chains of views are cut.
+
+use cranelift_entity::EntitySet;
+use pullback_ir::{Binary, Function, Inst, Op, Value};
+use pullback_optimize::fuse::is_unit_reshape;
+use smallvec::SmallVec;
+
+use super::bug;
+use super::buffers::Buffers;
+use super::nest::{Nest, Position};
+use super::reduce::{Fold, ReduceSchedules};
+use crate::error::Error;
+use crate::program::{Affine, Expr, Var};
+
+/// Evaluates the values of one region.
+pub(super) struct Eval<'a> {
+    pub(super) function: &'a Function,
+    pub(super) buffers: &'a Buffers,
+    /// What the region computes itself, even if it is stored too.
+    pub(super) own: EntitySet<Value>,
+    pub(super) nest: Nest,
+    pub(super) schedules: ReduceSchedules,
+}
+
+impl Eval<'_> {
+    /// The value at a position: a scalar, or a vector if the position depends on the vector counter.
+    pub(super) fn eval(&mut self, value: Value, position: &Position) -> Result<Var, Error> {
+        let key = (value, position.clone());
+        if let Some(var) = self.nest.remembered(&key) {
+            return Ok(var);
+        }
+        let var = match (self.buffers.get(value), self.function.def_inst(value)) {
+            (Some(buffer), _) if !self.own.contains(value) => {
+                let ty = self.function.ty(value);
+                let index = address(&ty.shape.strides(), position);
+                self.nest.load(ty.dtype, buffer, index)
+            }
+            (_, Some(inst)) => self.compute(inst, value, position)?,
+            (_, None) => return Err(Error::Bug { stage: "lower", message: format!("parameter {value} has no buffer") }),
+        };
+        self.nest.remember(key, var);
+        Ok(var)
+    }
+
+    fn compute(&mut self, inst: Inst, value: Value, position: &Position) -> Result<Var, Error> {
+        let function = self.function;
+        let args = function.args(inst);
+        let dtype = function.ty(value).dtype;
+        match function.op(inst) {
+            Op::Constant(literal) => match literal.as_splat() {
+                Some(scalar) => Ok(self.nest.constant(scalar)),
+                None => Err(bug(function, inst, "an array without a buffer")),
+            },
+            Op::Iota { axis, .. } => Ok(self.nest.position(dtype, position[*axis].clone())),
+            Op::Unary(op) => {
+                let args = self.eval_all(args, position)?;
+                Ok(self.nest.apply(dtype, &args, weight(function.op(inst)), |a| Expr::Unary(*op, a[0])))
+            }
+            Op::Binary(op) => {
+                let args = self.eval_all(args, position)?;
+                Ok(self.nest.apply(dtype, &args, weight(function.op(inst)), |a| Expr::Binary(*op, a[0], a[1])))
+            }
+            Op::Compare(predicate) => {
+                let args = self.eval_all(args, position)?;
+                Ok(self.nest.apply(dtype, &args, 1, |a| Expr::Compare(*predicate, a[0], a[1])))
+            }
+            Op::IsFinite => {
+                let args = self.eval_all(args, position)?;
+                Ok(self.nest.apply(dtype, &args, 1, |a| Expr::IsFinite(a[0])))
+            }
+            Op::Select => {
+                let args = self.eval_all(args, position)?;
+                Ok(self.nest.apply(dtype, &args, 1, |a| Expr::Select(a[0], a[1], a[2])))
+            }
+            Op::Clamp => {
+                let args = self.eval_all(args, position)?;
+                let raised = self.nest.apply(dtype, &[args[1], args[0]], 1, |a| Expr::Binary(Binary::Max, a[0], a[1]));
+                Ok(self.nest.apply(dtype, &[raised, args[2]], 1, |a| Expr::Binary(Binary::Min, a[0], a[1])))
+            }
+            Op::Convert(_) => {
+                let args = self.eval_all(args, position)?;
+                Ok(self.nest.apply(dtype, &args, 1, |a| Expr::Convert(a[0])))
+            }
+            Op::Broadcast(_) | Op::Reshape(_) | Op::Transpose(_) | Op::Reverse(_) | Op::Slice(_) => {
+                let moved = self.moved(inst, position)?;
+                self.eval(args[0], &moved)
+            }
+            Op::Reduce { kind, axes } => {
+                let operand = args[0];
+                let axes = axes.to_vec();
+                self.reduce(inst, &Fold::reduction(function, *kind, operand, &axes), position)
+            }
+            Op::Dot(dims) => {
+                let fold = Fold::contraction(function, dims, args[0], args[1]);
+                self.reduce(inst, &fold, position)
+            }
+            Op::Pad(_) | Op::Concatenate { .. } => Err(bug(function, inst, "evaluated at a position, expected in memory")),
+            Op::Call(_) => Err(bug(function, inst, "not inlined")),
+        }
+    }
+
+    fn eval_all(&mut self, values: &[Value], position: &Position) -> Result<SmallVec<[Var; 4]>, Error> {
+        values.iter().map(|&value| self.eval(value, position)).collect()
+    }
+
+    /// The position of a view's operand.
+    fn moved(&self, inst: Inst, position: &Position) -> Result<Position, Error> {
+        let operand = &self.function.ty(self.function.args(inst)[0]).shape;
+        let moved = match self.function.op(inst) {
+            Op::Broadcast(spec) => spec.dims.iter().map(|&dim| position[dim].clone()).collect(),
+            Op::Transpose(perm) => {
+                let mut moved: Position = position.clone();
+                for (result_axis, &operand_axis) in perm.iter().enumerate() {
+                    moved[operand_axis] = position[result_axis].clone();
+                }
+                moved
+            }
+            Op::Reverse(axes) => {
+                let mut moved = position.clone();
+                for &axis in axes.iter() {
+                    let last = operand.extent(axis).unwrap_or(1) as i64 - 1;
+                    moved[axis] = position[axis].times(-1).plus_constant(last);
+                }
+                moved
+            }
+            Op::Slice(spec) => {
+                let axes = position.iter().enumerate();
+                axes.map(|(axis, at)| at.times(spec.stride[axis] as i64).plus_constant(spec.start[axis] as i64)).collect()
+            }
+            Op::Reshape(shape) if is_unit_reshape(operand, shape) => {
+                let extents = shape.extents();
+                let mut kept = position.iter().zip(&extents).filter(|&(_, &extent)| extent != 1).map(|(at, _)| at.clone());
+                let axes = operand.extents().into_iter();
+                axes.map(|extent| if extent == 1 { Affine::default() } else { kept.next().unwrap_or_default() }).collect()
+            }
+            _ => return Err(bug(self.function, inst, "is not a view")),
+        };
+        Ok(moved)
+    }
+}
+
+/// The position in memory of a tensor position.
+pub(super) fn address(strides: &[usize], position: &[Affine]) -> Affine {
+    let axes = strides.iter().zip(position);
+    axes.fold(Affine::default(), |sum, (&stride, at)| sum.plus(at, stride as i64))
+}
+
+/// The cost of an elementwise operation in units of simple arithmetic, roughly the instructions it takes.
+fn weight(op: &Op) -> u32 {
+    use pullback_ir::Unary;
+    match op {
+        Op::Unary(Unary::Neg | Unary::Abs | Unary::Not | Unary::Sign | Unary::Floor | Unary::Ceil | Unary::Round) => 1,
+        Op::Unary(Unary::Sqrt) => 4,
+        Op::Unary(_) => 20,
+        Op::Binary(Binary::Div) => 4,
+        Op::Binary(Binary::Pow | Binary::Atan2 | Binary::Rem) => 40,
+        _ => 1,
+    }
+}

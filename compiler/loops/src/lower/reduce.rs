@@ -1,0 +1,331 @@
+//! Reductions and small contractions, as loops inside the position of their result.
+//!
+//! A [`Fold`] combines elements over some axes: the operand itself for a reduction, the product of two operands for a
+//! contraction. Two ways to run it:
+//!
+//! * *by rows*: the lanes of a vector are neighbouring positions of the innermost folded axis, combined at the end;
+//! * *by columns*: the position of the result is itself a vector, each lane of which folds its own elements.
+//!
+//! Sums of floats are blocked: a chain of additions has at most [`BLOCK`] links, the sums of blocks are summed in the same way, and so on. The rounding
+//! error then grows like the logarithm of the count, and the order is fixed by the shape alone.
+
+use std::collections::HashMap;
+
+use pullback_interp::scalar;
+use pullback_ir::{Binary, DType, DotDims, Function, Inst, Reduction, Scalar, Value};
+use smallvec::SmallVec;
+
+use super::eval::Eval;
+use super::nest::{Nest, Position};
+use crate::error::Error;
+use crate::program::{Affine, Expr, Index, Var};
+use crate::schedule::ReduceSchedule;
+
+/// The longest chain of additions in a sum of floats.
+const BLOCK: usize = 64;
+
+/// Where the position along an operand's axis comes from.
+#[derive(Clone, Copy)]
+enum Source {
+    /// An axis of the result.
+    Kept(usize),
+    /// A folded axis.
+    Folded(usize),
+}
+
+/// What is combined, and over what.
+pub(super) struct Fold {
+    kind: Reduction,
+    dtype: DType,
+    /// Extents of the folded axes.
+    pub(super) extents: Vec<usize>,
+    /// One operand, or two whose product is taken, with the source of each axis.
+    operands: SmallVec<[(Value, Vec<Source>); 2]>,
+}
+
+impl Fold {
+    /// A reduction of `operand` over `axes`.
+    pub(super) fn reduction(function: &Function, kind: Reduction, operand: Value, axes: &[usize]) -> Self {
+        let ty = function.ty(operand);
+        let mut kept = 0;
+        let sources = (0..ty.rank()).map(|axis| match axes.iter().position(|&folded| folded == axis) {
+            Some(position) => Source::Folded(position),
+            None => {
+                kept += 1;
+                Source::Kept(kept - 1)
+            }
+        });
+        let sources = sources.collect();
+        let extents = axes.iter().filter_map(|&axis| ty.shape.extent(axis)).collect();
+        Self { kind, dtype: ty.dtype, extents, operands: SmallVec::from_iter([(operand, sources)]) }
+    }
+
+    /// A contraction of `lhs` and `rhs`.
+    pub(super) fn contraction(function: &Function, dims: &DotDims, lhs: Value, rhs: Value) -> Self {
+        let (x, y) = (function.ty(lhs), function.ty(rhs));
+        let lhs_free = dims.lhs_free(x.rank());
+        let batch = dims.lhs_batch.len();
+        let sources = |rank: usize, batch_axes: &[usize], contract: &[usize], free: &[usize], first_free: usize| {
+            let mut sources = vec![Source::Kept(0); rank];
+            for (position, &axis) in batch_axes.iter().enumerate() {
+                sources[axis] = Source::Kept(position);
+            }
+            for (position, &axis) in contract.iter().enumerate() {
+                sources[axis] = Source::Folded(position);
+            }
+            for (position, &axis) in free.iter().enumerate() {
+                sources[axis] = Source::Kept(first_free + position);
+            }
+            sources
+        };
+        let left = sources(x.rank(), &dims.lhs_batch, &dims.lhs_contract, &lhs_free, batch);
+        let rhs_free = dims.rhs_free(y.rank());
+        let right = sources(y.rank(), &dims.rhs_batch, &dims.rhs_contract, &rhs_free, batch + lhs_free.len());
+        let extents = dims.lhs_contract.iter().filter_map(|&axis| x.shape.extent(axis)).collect();
+        let operands = SmallVec::from_iter([(lhs, left), (rhs, right)]);
+        Self { kind: Reduction::Add, dtype: x.dtype, extents, operands }
+    }
+
+    fn position(sources: &[Source], kept: &Position, folded: &[Affine]) -> Position {
+        let axis = |source: &Source| match *source {
+            Source::Kept(axis) => kept[axis].clone(),
+            Source::Folded(axis) => folded[axis].clone(),
+        };
+        sources.iter().map(axis).collect()
+    }
+
+    /// The total of no elements.
+    fn identity(&self) -> Result<Scalar, Error> {
+        let missing = || Error::Bug { stage: "lower", message: format!("{} of {}", self.kind.info().name, self.dtype) };
+        scalar::identity(self.kind, self.dtype).ok_or_else(missing)
+    }
+
+    fn is_blocked(&self) -> bool {
+        self.kind == Reduction::Add && self.dtype.is_float()
+    }
+}
+
+/// How the reductions of a region run; on paper, a record of what each touched.
+#[derive(Default)]
+pub(super) struct ReduceSchedules {
+    pub(super) chosen: HashMap<Inst, ReduceSchedule>,
+    pub(super) seen: Vec<Seen>,
+}
+
+/// What a reduction touched when evaluated on paper.
+pub(super) struct Seen {
+    pub(super) inst: Inst,
+    pub(super) extents: Vec<usize>,
+    /// The counter of each folded axis.
+    pub(super) counters: Vec<Option<Index>>,
+    /// Its entries in the log.
+    pub(super) accesses: std::ops::Range<usize>,
+    pub(super) assigned: std::ops::Range<usize>,
+    /// The number of loops around it.
+    pub(super) depth: usize,
+}
+
+type Body<'b> = dyn FnMut(&mut Eval<'_>, Affine, &[Var]) -> Result<Vec<Var>, Error> + 'b;
+
+impl Eval<'_> {
+    /// The fold at a position of its result.
+    pub(super) fn reduce(&mut self, inst: Inst, fold: &Fold, kept: &Position) -> Result<Var, Error> {
+        let by_columns = match self.nest.vector {
+            Some((index, _)) => kept.iter().any(|axis| axis.coefficient(index) != 0),
+            None => false,
+        };
+        let vector = self.nest.vector;
+        let hidden = self.nest.hide(self.nest.depth_of_position(kept));
+        if by_columns {
+            self.nest.vector = vector;
+        }
+        let folded = vec![Affine::default(); fold.extents.len()];
+        let total = match self.schedules.chosen.get(&inst).cloned() {
+            Some(schedule) => {
+                let lanes = if by_columns { 1 } else { schedule.lanes };
+                Runner { fold, kept, schedule: &schedule, lanes }.level(self, 0, folded)
+            }
+            None => self.on_paper(inst, fold, kept, folded),
+        };
+        self.nest.restore(hidden);
+        total
+    }
+
+    /// Opens one loop per axis and evaluates an element once, to record what it touches.
+    fn on_paper(&mut self, inst: Inst, fold: &Fold, kept: &Position, mut folded: Vec<Affine>) -> Result<Var, Error> {
+        let (accesses, assigned) = (self.nest.log.accesses.len(), self.nest.log.assigned.len());
+        let depth = self.nest.depth();
+        let mut counters = vec![None; fold.extents.len()];
+        for (axis, &extent) in fold.extents.iter().enumerate() {
+            if extent != 1 {
+                let (index, _) = self.nest.open(extent, 1, &[]);
+                folded[axis] = Affine::counter(index);
+                counters[axis] = Some(index);
+            }
+        }
+        let element = self.element(fold, kept, &folded, None)?;
+        while self.nest.depth() > depth {
+            self.nest.close(&[]);
+        }
+        let (accesses, assigned) = (accesses..self.nest.log.accesses.len(), assigned..self.nest.log.assigned.len());
+        self.schedules.seen.push(Seen { inst, extents: fold.extents.clone(), counters, accesses, assigned, depth });
+        // Stands for the total: in scope outside the loops.
+        let total = self.nest.constant(fold.identity()?);
+        let lanes = self.nest.ty(element).lanes;
+        Ok(self.nest.widen(total, lanes))
+    }
+
+    /// The element at a position of the fold, or the accumulator with the element taken in.
+    fn element(&mut self, fold: &Fold, kept: &Position, folded: &[Affine], acc: Option<Var>) -> Result<Var, Error> {
+        let mut values: SmallVec<[Var; 2]> = SmallVec::new();
+        for (value, sources) in &fold.operands {
+            let position = Fold::position(sources, kept, folded);
+            values.push(self.eval(*value, &position)?);
+        }
+        let dtype = fold.dtype;
+        let element = match (&values[..], acc) {
+            (&[x, y], Some(acc)) if dtype.is_float() => {
+                return Ok(self.nest.apply(dtype, &[x, y, acc], 1, |a| Expr::MulAdd(a[0], a[1], a[2])));
+            }
+            (&[x, y], _) => self.nest.apply(dtype, &[x, y], 1, |a| Expr::Binary(Binary::Mul, a[0], a[1])),
+            _ => values[0],
+        };
+        Ok(match acc {
+            Some(acc) => combine(&mut self.nest, fold, acc, element),
+            None => element,
+        })
+    }
+}
+
+fn combine(nest: &mut Nest, fold: &Fold, x: Var, y: Var) -> Var {
+    let op = scalar::step(fold.kind);
+    nest.apply(fold.dtype, &[x, y], 1, |a| Expr::Binary(op, a[0], a[1]))
+}
+
+/// One fold being run.
+struct Runner<'a> {
+    fold: &'a Fold,
+    kept: &'a Position,
+    schedule: &'a ReduceSchedule,
+    /// Lanes along the innermost folded axes; 1 by columns.
+    lanes: u8,
+}
+
+impl Runner<'_> {
+    /// The fold over the groups of axes from `level` inwards.
+    fn level(&self, eval: &mut Eval<'_>, level: usize, folded: Vec<Affine>) -> Result<Var, Error> {
+        let Some(group) = self.schedule.groups.get(level) else {
+            return eval.element(self.fold, self.kept, &folded, None);
+        };
+        if level + 1 == self.schedule.groups.len() {
+            return self.innermost(eval, &folded);
+        }
+        let mut body = |eval: &mut Eval<'_>, at: Affine, accs: &[Var]| {
+            let mut folded = folded.clone();
+            folded[group.last_axis] = at;
+            let inner = self.level(eval, level + 1, folded)?;
+            Ok(vec![combine(&mut eval.nest, self.fold, accs[0], inner)])
+        };
+        let totals = self.counted(eval, Count { trips: group.extent, step: 1, lanes: 1, width: 1 }, Affine::default(), &mut body)?;
+        Ok(totals[0])
+    }
+
+    /// The fold over the innermost group: several accumulators, then one, then one position at a time.
+    fn innermost(&self, eval: &mut Eval<'_>, folded: &[Affine]) -> Result<Var, Error> {
+        let Some(group) = self.schedule.groups.last() else {
+            return Err(Error::Bug { stage: "lower", message: "a fold without axes".into() });
+        };
+        let (lanes, unroll) = (usize::from(self.lanes), self.schedule.unroll);
+        let mut done = 0;
+        let mut total: Option<Var> = None;
+        for (width, lanes) in [(unroll, lanes), (1, lanes), (1, 1)] {
+            let step = width * lanes;
+            let trips = (group.extent - done) / step;
+            if trips == 0 && (done > 0 || step > 1) {
+                continue;
+            }
+            let mut body = |eval: &mut Eval<'_>, at: Affine, accs: &[Var]| {
+                let mut folded = folded.to_vec();
+                let mut nexts = Vec::with_capacity(accs.len());
+                for (number, &acc) in accs.iter().enumerate() {
+                    folded[group.last_axis] = at.plus_constant((number * lanes) as i64);
+                    nexts.push(eval.element(self.fold, self.kept, &folded, Some(acc))?);
+                }
+                Ok(nexts)
+            };
+            let count = Count { trips, step, lanes: lanes as u8, width };
+            let accs = self.counted(eval, count, Affine::constant(done as i64), &mut body)?;
+            let mut part = tree(&mut eval.nest, self.fold, &accs);
+            if lanes > 1 {
+                part = eval.nest.reduce_lanes(self.fold.kind, part);
+            }
+            total = Some(total.map_or(part, |total| combine(&mut eval.nest, self.fold, total, part)));
+            done += trips * step;
+        }
+        total.ok_or_else(|| Error::Bug { stage: "lower", message: "a fold over nothing".into() })
+    }
+
+    /// A loop that carries accumulators from the identity on, in blocks if it is a long sum.
+    fn counted(&self, eval: &mut Eval<'_>, count: Count, base: Affine, body: &mut Body<'_>) -> Result<Vec<Var>, Error> {
+        let identity = eval.nest.constant(self.fold.identity()?);
+        let by_columns = eval.nest.vector.map(|(_, lanes)| lanes);
+        let identity = eval.nest.widen(identity, by_columns.unwrap_or(count.lanes));
+        let inits = vec![identity; count.width];
+        let Count { trips, step, .. } = count;
+        if trips <= BLOCK || !self.fold.is_blocked() {
+            let (index, params) = eval.nest.open(trips * step, step, &inits);
+            if count.lanes > 1 {
+                eval.nest.vector = Some((index, count.lanes));
+            }
+            let nexts = body(eval, base.plus(&Affine::counter(index), 1), &params)?;
+            if count.lanes > 1 {
+                eval.nest.vector = None;
+            }
+            return Ok(eval.nest.close(&nexts));
+        }
+        let mut block = BLOCK;
+        while block * BLOCK < trips {
+            block *= BLOCK;
+        }
+        let (index, params) = eval.nest.open(trips / block * block * step, block * step, &inits);
+        let inner = Count { trips: block, ..count };
+        let sums = self.counted(eval, inner, base.plus(&Affine::counter(index), 1), body)?;
+        let nexts = combine_all(&mut eval.nest, self.fold, &params, &sums);
+        let totals = eval.nest.close(&nexts);
+        let rest = Count { trips: trips % block, ..count };
+        if rest.trips == 0 {
+            return Ok(totals);
+        }
+        let base = base.plus_constant((trips / block * block * step) as i64);
+        let sums = self.counted(eval, rest, base, body)?;
+        Ok(combine_all(&mut eval.nest, self.fold, &totals, &sums))
+    }
+}
+
+/// A loop with accumulators.
+#[derive(Clone, Copy)]
+struct Count {
+    /// Iterations.
+    trips: usize,
+    /// Positions per iteration.
+    step: usize,
+    /// Lanes along the counter.
+    lanes: u8,
+    /// Accumulators.
+    width: usize,
+}
+
+fn combine_all(nest: &mut Nest, fold: &Fold, xs: &[Var], ys: &[Var]) -> Vec<Var> {
+    xs.iter().zip(ys).map(|(&x, &y)| combine(nest, fold, x, y)).collect()
+}
+
+/// Accumulators combined pairwise, the first half with the second.
+fn tree(nest: &mut Nest, fold: &Fold, vars: &[Var]) -> Var {
+    if let [only] = vars {
+        return *only;
+    }
+    let (low, high) = vars.split_at(vars.len().div_ceil(2));
+    let mut pairs = combine_all(nest, fold, low, high);
+    pairs.extend(low.iter().skip(high.len()));
+    tree(nest, fold, &pairs)
+}

@@ -1,0 +1,143 @@
+//! How a loop nest is run: plain data, chosen by pure functions of shapes and access patterns.
+//!
+//! The inputs are what an evaluation on paper saw: for each access its stride along each axis, and the element types computed. Choices:
+//!
+//! * *Collapse* adjacent axes over which every access moves as over one: `stride[a] = stride[a+1] · extent[a+1]`. Fewer, longer loops; a dense
+//!   elementwise program becomes one loop whatever its rank.
+//! * *Lanes*: vectors along the innermost group of axes if every type computed there has the same width, 4 or 8 bytes, and most
+//!   accesses are contiguous (stride 1) or the same for all lanes (stride 0); a gather costs about as much as scalars, so it only pays around
+//!   enough arithmetic.
+//! * *Unroll*: independent accumulators hide the latency of additions (4 cycles on current cores); a second copy of a short
+//!   elementwise body overlaps the latencies of long polynomial chains, and a third only adds spills.
+
+use pullback_ir::DType;
+
+/// Bytes of a vector register that code generation offers.
+const VECTOR_BYTES: usize = 16;
+
+/// Arithmetic around a gather that makes vectors pay, in units of simple operations per access.
+const GATHER_PAYS: u32 = 8;
+
+/// Accumulators of a reduction: enough for a latency of 4 cycles at one addition per cycle.
+const ACCUMULATORS: usize = 4;
+
+/// Adjacent axes run as one loop.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Group {
+    /// The innermost of its axes, which stands for all: the others are held at 0.
+    pub last_axis: usize,
+    /// The product of its extents.
+    pub extent: usize,
+}
+
+/// The loops over the positions of a region's outputs.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct DomainSchedule {
+    /// Outermost first; axes of extent 1 are in none.
+    pub groups: Vec<Group>,
+    /// Lanes along the innermost group.
+    pub lanes: u8,
+    /// Vectors per iteration.
+    pub unroll: usize,
+}
+
+/// The loops of a reduction.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ReduceSchedule {
+    /// Outermost first; axes of extent 1 are in none.
+    pub groups: Vec<Group>,
+    /// Lanes along the innermost group when the result's position is not itself a vector.
+    pub lanes: u8,
+    /// Accumulators.
+    pub unroll: usize,
+}
+
+/// Strides of accesses along axes.
+#[derive(Clone, Debug, Default)]
+pub struct Accesses {
+    /// Extents of the axes.
+    pub extents: Vec<usize>,
+    /// Per access the stride along each axis, in elements.
+    pub strides: Vec<Vec<i64>>,
+}
+
+impl Accesses {
+    /// Groups of adjacent axes that every access sees as one.
+    #[must_use]
+    pub fn collapse(&self) -> Vec<Group> {
+        let mut groups: Vec<Group> = Vec::new();
+        for axis in (0..self.extents.len()).filter(|&axis| self.extents[axis] != 1) {
+            let extent = self.extents[axis];
+            if let Some(group) = groups.last_mut()
+                && self.strides.iter().all(|strides| strides[group.last_axis] == strides[axis] * extent as i64)
+            {
+                *group = Group { last_axis: axis, extent: group.extent * extent };
+            } else {
+                groups.push(Group { last_axis: axis, extent });
+            }
+        }
+        groups
+    }
+
+    /// How many accesses are neither contiguous nor constant along an axis.
+    #[must_use]
+    pub fn gathers(&self, axis: usize) -> usize {
+        self.strides.iter().filter(|strides| !matches!(strides[axis], 0 | 1)).count()
+    }
+}
+
+/// Lanes of a vector of these types: 1 if their widths differ or there is no vector of them. `bool` goes with anything.
+#[must_use]
+pub fn lanes_of_types(types: impl Iterator<Item = DType>) -> u8 {
+    let mut width = None;
+    for dtype in types.filter(|&dtype| dtype != DType::Bool) {
+        if dtype.bytes() < 4 || width.is_some_and(|width| width != dtype.bytes()) {
+            return 1;
+        }
+        width = Some(dtype.bytes());
+    }
+    width.map_or(1, |width| (VECTOR_BYTES / width) as u8)
+}
+
+/// Whether vectors along an axis pay.
+#[must_use]
+pub fn vectors_pay(accesses: &Accesses, axis: usize, weight: u32) -> bool {
+    let gathers = accesses.gathers(axis);
+    2 * gathers <= accesses.strides.len() || weight >= GATHER_PAYS * gathers as u32
+}
+
+/// Vectors per iteration of an elementwise loop: two when the loop is long and the body neither trivial nor large.
+#[must_use]
+pub fn elementwise_unroll(extent: usize, lanes: u8, weight: u32) -> usize {
+    if extent >= 64 * usize::from(lanes) && weight <= 200 { 2 } else { 1 }
+}
+
+/// The schedule of a reduction over `groups`, with `lanes` if it runs by rows.
+#[must_use]
+pub fn reduce_schedule(groups: Vec<Group>, lanes: u8) -> ReduceSchedule {
+    let extent = groups.last().map_or(1, |group| group.extent);
+    let lanes = if extent >= usize::from(lanes) { lanes } else { 1 };
+    let unroll = if extent >= 2 * ACCUMULATORS * usize::from(lanes) { ACCUMULATORS } else { 1 };
+    ReduceSchedule { groups, lanes, unroll }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dense_accesses_collapse_to_one_loop_and_a_broadcast_splits_it() {
+        let dense = Accesses { extents: vec![2, 3, 4], strides: vec![vec![12, 4, 1], vec![12, 4, 1]] };
+        assert_eq!(dense.collapse(), [Group { last_axis: 2, extent: 24 }]);
+        let bias = Accesses { extents: vec![2, 3, 4], strides: vec![vec![12, 4, 1], vec![0, 4, 1]] };
+        assert_eq!(bias.collapse(), [Group { last_axis: 0, extent: 2 }, Group { last_axis: 2, extent: 12 }]);
+    }
+
+    #[test]
+    fn vectors_need_one_width_of_at_least_four_bytes() {
+        assert_eq!(lanes_of_types([DType::F32, DType::Bool, DType::I32].into_iter()), 4);
+        assert_eq!(lanes_of_types([DType::F64, DType::F64].into_iter()), 2);
+        assert_eq!(lanes_of_types([DType::F32, DType::F64].into_iter()), 1);
+        assert_eq!(lanes_of_types([DType::U8].into_iter()), 1);
+    }
+}

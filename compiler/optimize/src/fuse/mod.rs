@@ -1,0 +1,151 @@
+//! Fusion: which instructions run together in one loop nest.
+//!
+//! A [`Plan`] splits a function (calls inlined) into [`FusionRegion`]s in an order of execution. A region
+//! reads values that are in memory, computes its members position by position and writes its outputs; everything between stays in
+//! registers. Lowering then *pulls*: it evaluates each output at a position by asking the members for their operands at the positions that
+//! their operations imply.
+//!
+//! What an instruction may become ([`Role`]):
+//!
+//! * *free*: broadcast, transpose, reverse, slice, a reshape by unit axes, a splat or `iota`. It computes nothing but an index, so each
+//!   region that needs it evaluates it anew;
+//! * *member* of one region: elementwise operations, reductions and small contractions;
+//! * *recomputed*: a cheap elementwise operation of one value, evaluated anew in every region that needs it when that is below the cost of a
+//!   store and a load (the mask of a relu, `1 - y²`);
+//! * *alias*: any other reshape: the operand's memory under another shape;
+//! * *alone*: a large contraction, a constant array.
+//!
+//! Rules, applied to the instructions from last to first, so that all consumers of a value are placed before it:
+//!
+//! 1. All consumers in one region, and no position of the value needed more than once or the value cheap: it joins, and is never stored.
+//! 2. Otherwise it is stored. If a consumer region runs over exactly its positions, and no path leads out of that region and back, it joins as a
+//!    further output.
+//! 3. Otherwise it starts a region of its own.
+//!
+//! Invariants of a plan: every value that another region, a contraction or the caller reads is an output of exactly one region (or a parameter,
+//! a constant, an alias); regions are in an order in which every read follows its write; a region has at most [`MAX_MEMBERS`] members.
+//! Every decision is recorded with its reason ([`Decision`]).
+
+mod access;
+mod grouping;
+mod report;
+
+use cranelift_entity::{EntitySet, SecondaryMap};
+use pullback_ir::{Function, Inst, Op, Shape, Value};
+
+pub use access::{Role, dot_is_small, is_unit_reshape, role};
+pub use report::{decisions_to_string, plan_to_string};
+
+/// The largest number of members of a region: keeps register pressure, compile time and recursion bounded.
+pub const MAX_MEMBERS: usize = 256;
+
+/// What fusion may do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FuseOptions {
+    /// Off: every instruction that is not free is a region of its own.
+    pub enabled: bool,
+}
+
+impl Default for FuseOptions {
+    fn default() -> Self {
+        Self { enabled: true }
+    }
+}
+
+/// What a region runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum RegionKind {
+    /// One loop nest over the positions of the outputs, which have one shape.
+    Loop,
+    /// A pad or concatenation: one loop nest per part, each writing its share of the output.
+    Assemble(Inst),
+    /// A large contraction by the packed kernel.
+    Contraction(Inst),
+}
+
+/// Instructions that run together.
+#[derive(Clone, Debug)]
+pub struct FusionRegion {
+    /// What it runs.
+    pub kind: RegionKind,
+    /// The shape over which the outermost loops run; of each output.
+    pub domain: Shape,
+    /// The instructions that belong to it, in program order.
+    pub members: Vec<Inst>,
+    /// The members' results that are stored, in program order.
+    pub outputs: Vec<Value>,
+}
+
+/// Why a value was placed as it was.
+#[derive(Clone, Debug)]
+pub struct Decision {
+    /// The value.
+    pub value: Value,
+    /// What was decided.
+    pub verdict: Verdict,
+    /// Why.
+    pub reason: &'static str,
+}
+
+/// What was decided for a value.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Verdict {
+    /// Stays in registers of the one region that needs it.
+    Fused,
+    /// Stored, by the region of one of its consumers.
+    FusedOutput,
+    /// Evaluated anew in each region that needs it.
+    Recomputed,
+    /// Stored, by a region that it starts.
+    Stored,
+}
+
+/// How a function is split into regions.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The regions in order of execution.
+    pub regions: Vec<FusionRegion>,
+    /// Which values some region stores.
+    pub stored: EntitySet<Value>,
+    /// One entry per placed instruction, in program order.
+    pub decisions: Vec<Decision>,
+}
+
+/// Splits a function without calls into fusion regions.
+#[must_use]
+pub fn fuse(function: &Function, options: FuseOptions) -> Plan {
+    grouping::Grouping::new(function, options).run()
+}
+
+/// The instructions and results that use each value.
+pub(crate) struct Uses {
+    pub(crate) by: SecondaryMap<Value, Vec<Inst>>,
+    pub(crate) returned: EntitySet<Value>,
+}
+
+impl Uses {
+    pub(crate) fn new(function: &Function) -> Self {
+        let mut by: SecondaryMap<Value, Vec<Inst>> = SecondaryMap::new();
+        for &inst in function.insts() {
+            for &arg in function.args(inst) {
+                if by[arg].last() != Some(&inst) {
+                    by[arg].push(inst);
+                }
+            }
+        }
+        let mut returned = EntitySet::new();
+        for &result in function.results() {
+            returned.insert(result);
+        }
+        Self { by, returned }
+    }
+}
+
+/// The single result of an instruction other than a call.
+pub(crate) fn result(function: &Function, inst: Inst) -> Option<Value> {
+    match (function.op(inst), function.inst_results(inst)) {
+        (Op::Call(_), _) => None,
+        (_, &[value]) => Some(value),
+        (_, _) => None,
+    }
+}

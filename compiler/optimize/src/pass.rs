@@ -1,0 +1,58 @@
+//! What a pass is, and how it fails.
+
+use std::fmt;
+
+use pullback_ir::{Function, Module, Verified};
+
+/// A transformation of one function, as a value.
+///
+/// `run` takes the module for the callees of the function and the function itself, which need not be one of the
+/// module's. It returns a new function of the same name, parameters and result types.
+pub struct Pass {
+    /// The name: a verb, also the name of flags, dumps and timing rows.
+    pub name: &'static str,
+    /// One line for `--help` and listings.
+    pub about: &'static str,
+    /// The transformation.
+    pub run: fn(&Verified<Module>, &Function) -> Result<Function, Error>,
+}
+
+impl fmt::Debug for Pass {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+/// Why an optimisation did not give a function.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum Error {
+    /// The caller named a pass that the pipeline does not have.
+    #[error("no pass `{name}` in this pipeline, expected one of: {known}")]
+    UnknownPass {
+        /// What was asked for.
+        name: String,
+        /// The names there are, separated by commas.
+        known: String,
+    },
+    /// The caller named a function that the module does not have.
+    #[error("the function to optimise does not exist in this module")]
+    UnknownFunction,
+    /// Inlining all calls would make a function too large or too deep to compile.
+    #[error("{0}")]
+    TooLarge(String),
+    /// A mistake in a pass.
+    #[error("bug in the pass `{pass}`: {message}")]
+    Bug {
+        /// The pass.
+        pass: &'static str,
+        /// What it did wrong, with the place in the user's source if known.
+        message: String,
+    },
+}
+
+impl Error {
+    /// A mistake in the pass of this name.
+    pub fn bug(pass: &'static str, message: impl fmt::Display) -> Self {
+        Self::Bug { pass, message: message.to_string() }
+    }
+}

@@ -1,0 +1,33 @@
+//! Folds constants: an operation whose operands are all known is replaced by its result.
+//!
+//! Why: tangents of constants, shapes turned into numbers and hyperparameters leave chains of known values, and most
+//! rules of algebra ask for a constant. The interpreter computes the results, so folding cannot disagree with it.
+//!
+//! After: no elementwise or view operation has splats alone for operands; no other operation has constants
+//! alone for operands unless the limits of [`crate::rules::constants`] kept it; no instruction but a constant gives a tensor without elements.
+
+use pullback_ir::{Function, Inst, Module, Op, Verified};
+
+use crate::pass::{Error, Pass};
+use crate::rewriter::rewrite;
+use crate::rules;
+
+/// The pass.
+pub static FOLD_CONSTANTS: Pass =
+    Pass { name: "fold_constants", about: "compute what depends on constants alone", run };
+
+fn run(module: &Verified<Module>, function: &Function) -> Result<Function, Error> {
+    // Most functions have little to fold and are seen by this pass many times.
+    if !function.insts().iter().any(|&inst| may_fold(function, inst)) {
+        return Ok(function.clone());
+    }
+    Ok(rewrite(FOLD_CONSTANTS.name, module, function, rules::folding)?.function)
+}
+
+/// Whether a rule could apply to an instruction, as long as none has applied before it.
+fn may_fold(function: &Function, inst: Inst) -> bool {
+    let is_constant = |inst| matches!(function.op(inst), Op::Constant(_));
+    let empty = function.inst_results(inst).iter().any(|&result| function.ty(result).elements() == 0);
+    let known = function.args(inst).iter().all(|&arg| function.def_inst(arg).is_some_and(is_constant));
+    !is_constant(inst) && (empty || known)
+}

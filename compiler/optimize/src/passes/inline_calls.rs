@@ -1,0 +1,25 @@
+//! Inlines calls: the body of a function takes the place of every call of it, at any depth.
+//!
+//! Why: everything behind this pass (rules, fusion, memory planning) sees one function, so that a call costs nothing.
+//!
+//! Inlining can grow a program exponentially (`f` calls `g` twice, which calls `h` twice, …). Size and depth are
+//! therefore computed before anything is copied, and a function beyond the limits of
+//! [`pullback_ir::rewrite`] is refused.
+//!
+//! Before: no cycle of calls, which verification guarantees. After: no calls.
+
+use pullback_ir::rewrite;
+use pullback_ir::{Function, Module, Op, Verified};
+
+use crate::pass::{Error, Pass};
+
+/// The pass.
+pub static INLINE_CALLS: Pass =
+    Pass { name: "inline_calls", about: "put the bodies of functions in the place of calls", run };
+
+fn run(module: &Verified<Module>, function: &Function) -> Result<Function, Error> {
+    if !function.insts().iter().any(|&inst| matches!(function.op(inst), Op::Call(_))) {
+        return Ok(function.clone());
+    }
+    rewrite::inline_calls(module, function).map_err(|error| Error::TooLarge(error.message))
+}

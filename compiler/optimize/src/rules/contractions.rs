@@ -1,0 +1,213 @@
+//! Rules of `reduce` and `dot`: less is accumulated, and transposes vanish into the choice of axes.
+//!
+//! Those that change the order of accumulation, and no more than that, rest on the tolerance of sums.
+
+use pullback_ir::op::BroadcastSpec;
+use pullback_ir::{Axes, Binary, DotDims, Literal, Op, Reduction, Scalar, Value};
+
+use crate::rewriter::{Rewriter, Rule};
+use crate::rules::constants::{identity_of_dot, identity_of_reduction};
+use crate::rules::views::{broadcast_spec, emit_broadcast, is_increasing, picked, transpose_perm};
+
+pub(crate) const REDUCE: &[Rule] = &[
+    Rule { name: "reduce_over_no_axes", about: "reduce over no axes = x", apply: reduce_over_no_axes },
+    Rule { name: "reduce_nothing", about: "reduce over axes of extent 0 = the identity", apply: reduce_nothing },
+    Rule { name: "reduce_unit_axes", about: "reduce over axes of extent 1 = reshape", apply: reduce_unit_axes },
+    Rule {
+        name: "reduce_of_reduce",
+        about: "reduce (reduce x) = reduce x over the axes of both",
+        apply: reduce_of_reduce,
+    },
+    Rule {
+        name: "reduce_of_broadcast",
+        about: "max, min, and, or over n repetitions of x = x; their sum = x n for integers, and for floats if n = 2^k",
+        apply: reduce_of_broadcast,
+    },
+    Rule {
+        name: "reduce_of_transpose",
+        about: "reduce (transpose x) = transpose (reduce x)",
+        apply: reduce_of_transpose,
+    },
+];
+
+pub(crate) const DOT: &[Rule] = &[
+    Rule { name: "dot_nothing", about: "dot over axes of extent 0 = 0", apply: dot_nothing },
+    Rule {
+        name: "dot_of_transpose",
+        about: "dot (transpose x), y = dot x, y over the axes before transposition if the free axes keep their order",
+        apply: dot_of_transpose,
+    },
+];
+
+fn reduce_axes(op: &Op) -> Option<(Reduction, &Axes)> {
+    if let Op::Reduce { kind, axes } = op { Some((*kind, axes)) } else { None }
+}
+
+/// The axes of a tensor of this rank that are not among `axes`, in order.
+fn others(rank: usize, axes: &[usize]) -> Vec<usize> {
+    (0..rank).filter(|axis| !axes.contains(axis)).collect()
+}
+
+fn any_element(w: &Rewriter<'_>, value: Value) -> Scalar {
+    Scalar::from_f64(w.dtype(value), 0.0)
+}
+
+fn reduce_over_no_axes(_: &mut Rewriter<'_>, op: &Op, args: &[Value]) -> Option<Value> {
+    let (&[x], (_, axes)) = (args, reduce_axes(op)?) else { return None };
+    axes.is_empty().then_some(x)
+}
+
+fn reduce_nothing(w: &mut Rewriter<'_>, op: &Op, args: &[Value]) -> Option<Value> {
+    let (&[x], (kind, _)) = (args, reduce_axes(op)?) else { return None };
+    if w.ty(x).elements() > 0 {
+        return None;
+    }
+    let shape = w.result_type(op, args)?.shape;
+    let identity = identity_of_reduction(kind, any_element(w, x))?;
+    Some(w.constant(Literal::splat(identity, shape)))
+}
+
+fn reduce_unit_axes(w: &mut Rewriter<'_>, op: &Op, args: &[Value]) -> Option<Value> {
+    let (&[x], (kind, axes)) = (args, reduce_axes(op)?) else { return None };
+    let extents = w.extents(x);
+    let longer: Vec<usize> = axes.iter().copied().filter(|&axis| extents.get(axis) != Some(&1)).collect();
+    if longer.len() == axes.len() {
+        return None;
+    }
+    let shape = w.result_type(op, args)?.shape;
+    let reduced = w.reduce(kind, x, longer);
+    Some(w.reshape(reduced, shape))
+}
+
+fn reduce_of_reduce(w: &mut Rewriter<'_>, op: &Op, args: &[Value]) -> Option<Value> {
+    let (&[y], (kind, outer)) = (args, reduce_axes(op)?) else { return None };
+    let (inner, x) = w.matching_one(y, |op| match reduce_axes(op) {
+        Some((found, axes)) if found == kind => Some(axes.clone()),
+        _ => None,
+    })?;
+    // Else the larger operand would be read twice.
+    if !w.is_used_once(y) {
+        return None;
+    }
+    let kept = others(w.ty(x).rank(), &inner);
+    let mut axes = picked(&kept, outer);
+    axes.extend(inner.iter());
+    axes.sort_unstable();
+    Some(w.reduce(kind, x, axes))
+}
+
+/// Reduces the operand of a broadcast over those axes that it has, and accounts for the repetitions.
+fn reduce_of_broadcast(w: &mut Rewriter<'_>, op: &Op, args: &[Value]) -> Option<Value> {
+    let (&[y], (kind, axes)) = (args, reduce_axes(op)?) else { return None };
+    let (BroadcastSpec { shape, dims }, x) = w.matching_one(y, broadcast_spec)?;
+    let repeated = axes.iter().filter(|axis| !dims.contains(axis));
+    repeated.clone().next()?;
+    let count: usize = repeated.filter_map(|&axis| shape.extent(axis)).product();
+    match kind {
+        Reduction::Max | Reduction::Min | Reduction::And | Reduction::Or => {}
+        // Adding up in a balanced tree doubles the terms k times, which is exact; so is the product.
+        Reduction::Add if w.dtype(x).is_integer() || count.is_power_of_two() => {}
+        Reduction::Add | Reduction::Mul => return None,
+    }
+    let result = w.result_type(op, args)?.shape;
+    let own: Vec<usize> =
+        (0..dims.len()).filter(|&axis| dims.get(axis).is_some_and(|dim| axes.contains(dim))).collect();
+    let kept_own = picked(&dims, &others(dims.len(), &own));
+    let kept = others(shape.rank(), axes);
+    let mut reduced = w.reduce(kind, x, own);
+    if kind == Reduction::Add {
+        let factor = multiplicity(w, reduced, count);
+        reduced = w.emit_binary(Binary::Mul, reduced, factor);
+    }
+    let new_dims = kept_own.iter().filter_map(|dim| kept.iter().position(|axis| axis == dim)).collect();
+    Some(emit_broadcast(w, reduced, result, new_dims))
+}
+
+/// A constant like `value` in type that repeats `count`, modulo the wrapping of integers.
+fn multiplicity(w: &mut Rewriter<'_>, value: Value, count: usize) -> Value {
+    let factor = match any_element(w, value) {
+        Scalar::F32(_) => Scalar::F32(count as f32),
+        Scalar::F64(_) => Scalar::F64(count as f64),
+        Scalar::I32(_) => Scalar::I32(count as i32),
+        Scalar::I64(_) => Scalar::I64(count as i64),
+        Scalar::U8(_) => Scalar::U8(count as u8),
+        Scalar::Bool(_) => Scalar::Bool(count > 0),
+    };
+    let shape = w.ty(value).shape;
+    w.splat(factor, shape)
+}
+
+fn reduce_of_transpose(w: &mut Rewriter<'_>, op: &Op, args: &[Value]) -> Option<Value> {
+    let (&[y], (kind, axes)) = (args, reduce_axes(op)?) else { return None };
+    let (perm, x) = w.matching_one(y, transpose_perm)?;
+    let mut reduced_axes = picked(&perm, axes);
+    reduced_axes.sort_unstable();
+    let kept = others(perm.len(), &reduced_axes);
+    let reduced = w.reduce(kind, x, reduced_axes);
+    // Kept axis i of the result is axis perm[i'] of x; find it among the kept axes of x.
+    let wanted = picked(&perm, &others(perm.len(), axes));
+    let order: Vec<usize> =
+        wanted.iter().filter_map(|axis| kept.iter().position(|kept_axis| kept_axis == axis)).collect();
+    Some(if is_increasing(&order) { reduced } else { w.emit(Op::Transpose(order.into()), &[reduced]) })
+}
+
+fn dot_nothing(w: &mut Rewriter<'_>, op: &Op, args: &[Value]) -> Option<Value> {
+    let &[x, _] = args else { return None };
+    let shape = w.result_type(op, args)?.shape;
+    if w.ty(x).elements() > 0 || shape.elements() == 0 {
+        return None;
+    }
+    let zero = identity_of_dot(any_element(w, x))?;
+    Some(w.constant(Literal::splat(zero, shape)))
+}
+
+fn dot_of_transpose(w: &mut Rewriter<'_>, op: &Op, args: &[Value]) -> Option<Value> {
+    let (&[x, y], Op::Dot(dims)) = (args, op) else { return None };
+    let (left, right) = (untransposed(w, x), untransposed(w, y));
+    if let Some((perm, x)) = left
+        && is_increasing(&picked(&perm, &dims.lhs_free(perm.len())))
+    {
+        let lhs_batch = picked(&perm, &dims.lhs_batch).into();
+        let lhs_contract = picked(&perm, &dims.lhs_contract).into();
+        return Some(emit_dot(w, x, y, DotDims { lhs_batch, lhs_contract, ..(**dims).clone() }));
+    }
+    if let Some((perm, y)) = right
+        && is_increasing(&picked(&perm, &dims.rhs_free(perm.len())))
+    {
+        let rhs_batch = picked(&perm, &dims.rhs_batch).into();
+        let rhs_contract = picked(&perm, &dims.rhs_contract).into();
+        return Some(emit_dot(w, x, y, DotDims { rhs_batch, rhs_contract, ..(**dims).clone() }));
+    }
+    None
+}
+
+fn untransposed(w: &Rewriter<'_>, value: Value) -> Option<(Axes, Value)> {
+    w.matching_one(value, transpose_perm)
+}
+
+fn emit_dot(w: &mut Rewriter<'_>, x: Value, y: Value, dims: DotDims) -> Value {
+    w.emit(Op::Dot(Box::new(dims)), &[x, y])
+}
+
+/// A dot's result has batch axes, the left's free axes, the right's; a permutation that exchanges the last two groups is
+/// the dot of the exchanged operands.
+pub(crate) fn transpose_of_dot(w: &mut Rewriter<'_>, op: &Op, args: &[Value]) -> Option<Value> {
+    let (&[product], Op::Transpose(perm)) = (args, op) else { return None };
+    let (dims, operands) =
+        w.matching(product, |op| if let Op::Dot(dims) = op { Some((**dims).clone()) } else { None })?;
+    let &[x, y] = &operands[..] else { return None };
+    // Else two products would be computed in the place of one and a transpose.
+    if !w.is_used_once(product) {
+        return None;
+    }
+    let batch = dims.lhs_batch.len();
+    let left = dims.lhs_free(w.ty(x).rank()).len();
+    let exchange = (0..batch).chain(batch + left..perm.len()).chain(batch..batch + left);
+    if !perm.iter().copied().eq(exchange) {
+        return None;
+    }
+    let DotDims { lhs_batch, rhs_batch, lhs_contract, rhs_contract } = dims;
+    let exchanged =
+        DotDims { lhs_batch: rhs_batch, rhs_batch: lhs_batch, lhs_contract: rhs_contract, rhs_contract: lhs_contract };
+    Some(emit_dot(w, y, x, exchanged))
+}

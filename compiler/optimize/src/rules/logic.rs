@@ -1,0 +1,203 @@
+//! Rules of truth values, comparisons, selection and conversion.
+
+use pullback_ir::{Binary, Comparison, DType, Op, Scalar, Unary, Value};
+
+use crate::rewriter::{Rewriter, Rule};
+
+pub(crate) const NOT: &[Rule] = &[
+    Rule { name: "not_of_not", about: "not (not p) = p", apply: not_of_not },
+    Rule {
+        name: "not_of_compare",
+        about: "not (x == y) = x != y and back; all predicates for integers",
+        apply: not_of_compare,
+    },
+];
+
+pub(crate) const CONNECTIVE: &[Rule] = &[
+    Rule { name: "connective_self", about: "p and p = p or p = p, p xor p = false", apply: connective_self },
+    Rule {
+        name: "connective_constant",
+        about: "p and true = p or false = p xor false = p; p and false = false, p or true = true, p xor true = not p",
+        apply: connective_constant,
+    },
+];
+
+pub(crate) const COMPARE: &[Rule] = &[
+    Rule {
+        name: "compare_self",
+        about: "x < x = x > x = false; x == x, x <= x, x >= x = true and x != x = false but for floats",
+        apply: compare_self,
+    },
+    Rule { name: "compare_constant_to_right", about: "c < x = x > c", apply: compare_constant_to_right },
+];
+
+pub(crate) const SELECT: &[Rule] = &[
+    Rule { name: "select_constant", about: "select true, x, y = x; select false, x, y = y", apply: select_constant },
+    Rule { name: "select_same", about: "select p, x, x = x", apply: select_same },
+    Rule { name: "select_not", about: "select (not p), x, y = select p, y, x", apply: select_not },
+    Rule {
+        name: "select_truth",
+        about: "select p, true, false = p; select p, false, true = not p",
+        apply: select_truth,
+    },
+];
+
+pub(crate) const CLAMP: &[Rule] = &[Rule {
+    name: "clamp_open",
+    about: "clamp -inf, x, h = min(x, h); clamp l, x, inf = max(x, l); for integers with the ends of their range",
+    apply: clamp_open,
+}];
+
+pub(crate) const CONVERT: &[Rule] = &[
+    Rule { name: "convert_same", about: "convert to the type that x has = x", apply: convert_same },
+    Rule {
+        name: "convert_of_convert",
+        about: "convert through a type that holds every value = convert at once",
+        apply: convert_of_convert,
+    },
+];
+
+fn not_of_not(w: &mut Rewriter<'_>, _: &Op, args: &[Value]) -> Option<Value> {
+    w.unary(*args.first()?, Unary::Not)
+}
+
+const fn negation(predicate: Comparison) -> Comparison {
+    match predicate {
+        Comparison::Eq => Comparison::Ne,
+        Comparison::Ne => Comparison::Eq,
+        Comparison::Lt => Comparison::Ge,
+        Comparison::Le => Comparison::Gt,
+        Comparison::Gt => Comparison::Le,
+        Comparison::Ge => Comparison::Lt,
+    }
+}
+
+/// The predicate for exchanged operands.
+pub(crate) const fn mirrored(predicate: Comparison) -> Comparison {
+    match predicate {
+        Comparison::Eq | Comparison::Ne => predicate,
+        Comparison::Lt => Comparison::Gt,
+        Comparison::Le => Comparison::Ge,
+        Comparison::Gt => Comparison::Lt,
+        Comparison::Ge => Comparison::Le,
+    }
+}
+
+fn not_of_compare(w: &mut Rewriter<'_>, _: &Op, args: &[Value]) -> Option<Value> {
+    let (predicate, operands) =
+        w.matching(*args.first()?, |op| if let Op::Compare(predicate) = op { Some(*predicate) } else { None })?;
+    // With a NaN, both `<` and `>=` are false; `==` and `!=` are opposites always.
+    let ordered = !matches!(predicate, Comparison::Eq | Comparison::Ne);
+    if ordered && w.dtype(*operands.first()?).is_float() {
+        return None;
+    }
+    Some(w.emit(Op::Compare(negation(predicate)), &operands))
+}
+
+fn connective_self(w: &mut Rewriter<'_>, op: &Op, args: &[Value]) -> Option<Value> {
+    let &[p, q] = args else { return None };
+    if p != q {
+        return None;
+    }
+    if *op == Op::Binary(Binary::Xor) { Some(w.splat_like(p, 0.0)) } else { Some(p) }
+}
+
+fn connective_constant(w: &mut Rewriter<'_>, op: &Op, args: &[Value]) -> Option<Value> {
+    let &[p, c] = args else { return None };
+    let (Op::Binary(binary), Some(Scalar::Bool(known))) = (op, w.splat_of(c)) else { return None };
+    // True is neutral to `and`, false to `or` and `xor`.
+    let neutral = *binary == Binary::And;
+    if known == neutral {
+        return Some(p);
+    }
+    Some(if *binary == Binary::Xor { w.emit_unary(Unary::Not, p) } else { c })
+}
+
+fn compare_self(w: &mut Rewriter<'_>, op: &Op, args: &[Value]) -> Option<Value> {
+    let (&[x, y], Op::Compare(predicate)) = (args, op) else { return None };
+    if x != y {
+        return None;
+    }
+    let holds = match predicate {
+        Comparison::Lt | Comparison::Gt => false,
+        // A NaN differs from itself.
+        _ if w.dtype(x).is_float() => return None,
+        Comparison::Ne => false,
+        Comparison::Eq | Comparison::Le | Comparison::Ge => true,
+    };
+    let shape = w.ty(x).shape;
+    Some(w.splat(Scalar::Bool(holds), shape))
+}
+
+fn compare_constant_to_right(w: &mut Rewriter<'_>, op: &Op, args: &[Value]) -> Option<Value> {
+    let (&[x, y], Op::Compare(predicate)) = (args, op) else { return None };
+    (w.is_constant(x) && !w.is_constant(y)).then(|| w.emit(Op::Compare(mirrored(*predicate)), &[y, x]))
+}
+
+fn select_constant(w: &mut Rewriter<'_>, _: &Op, args: &[Value]) -> Option<Value> {
+    let &[p, x, y] = args else { return None };
+    match w.splat_of(p)? {
+        Scalar::Bool(true) => Some(x),
+        Scalar::Bool(false) => Some(y),
+        Scalar::F32(_) | Scalar::F64(_) | Scalar::I32(_) | Scalar::I64(_) | Scalar::U8(_) => None,
+    }
+}
+
+fn select_same(_: &mut Rewriter<'_>, _: &Op, args: &[Value]) -> Option<Value> {
+    let &[_, x, y] = args else { return None };
+    (x == y).then_some(x)
+}
+
+fn select_not(w: &mut Rewriter<'_>, op: &Op, args: &[Value]) -> Option<Value> {
+    let &[p, x, y] = args else { return None };
+    let p = w.unary(p, Unary::Not)?;
+    Some(w.emit(op.clone(), &[p, y, x]))
+}
+
+fn select_truth(w: &mut Rewriter<'_>, _: &Op, args: &[Value]) -> Option<Value> {
+    let &[p, x, y] = args else { return None };
+    match (w.splat_of(x)?, w.splat_of(y)?) {
+        (Scalar::Bool(true), Scalar::Bool(false)) => Some(p),
+        (Scalar::Bool(false), Scalar::Bool(true)) => Some(w.emit_unary(Unary::Not, p)),
+        _ => None,
+    }
+}
+
+fn clamp_open(w: &mut Rewriter<'_>, _: &Op, args: &[Value]) -> Option<Value> {
+    let &[low, x, high] = args else { return None };
+    // Conversion saturates, so that these are the ends of the integers' ranges too.
+    if w.is_splat(low, f64::NEG_INFINITY) {
+        return Some(w.emit_binary(Binary::Min, x, high));
+    }
+    w.is_splat(high, f64::INFINITY).then(|| w.emit_binary(Binary::Max, x, low))
+}
+
+fn convert_same(w: &mut Rewriter<'_>, op: &Op, args: &[Value]) -> Option<Value> {
+    let (&[x], Op::Convert(to)) = (args, op) else { return None };
+    (w.dtype(x) == *to).then_some(x)
+}
+
+fn convert_of_convert(w: &mut Rewriter<'_>, op: &Op, args: &[Value]) -> Option<Value> {
+    let (&[y], Op::Convert(to)) = (args, op) else { return None };
+    let (through, x) = w.matching_one(y, |op| if let Op::Convert(dtype) = op { Some(*dtype) } else { None })?;
+    let from = w.dtype(x);
+    if !holds_every_value(through, from) {
+        return None;
+    }
+    // The same number is converted either way, and it only matters which kind of number it is taken for: integers
+    // wrap in a narrower integer, floats saturate.
+    let one_kind = from == DType::Bool || from.is_float() == through.is_float();
+    if *to == from || one_kind || to.is_float() { Some(w.emit(op.clone(), &[x])) } else { None }
+}
+
+/// Whether converting from `from` to `through` loses nothing.
+const fn holds_every_value(through: DType, from: DType) -> bool {
+    match from {
+        DType::Bool => true,
+        DType::U8 => !matches!(through, DType::Bool),
+        DType::I32 => matches!(through, DType::I32 | DType::I64 | DType::F64),
+        DType::I64 => matches!(through, DType::I64),
+        DType::F32 => matches!(through, DType::F32 | DType::F64),
+        DType::F64 => matches!(through, DType::F64),
+    }
+}

@@ -1,0 +1,134 @@
+//! The rewrite rules of algebra, as tables.
+//!
+//! # What a rule may change
+//!
+//! The specification's section on rewriting decides. Every rule here gives the same elements for all operands, infinities,
+//! signed zeros and subnormal numbers included, except for what these lines name:
+//!
+//! * Sign and payload of a NaN: any NaN stands for any other.
+//! * The order of accumulation of sums, products and dots, and with it the sign of a sum that is zero: the
+//!   tolerance of sums covers both. It is what allows to merge two reductions, to take `-0` for the sum of the one term
+//!   `-0`, and to multiply by a power of two instead of adding up equal terms.
+//! * `pow` with the exponents 2 and -1 becomes a product and a quotient, which are the correctly rounded powers.
+//!
+//! Rules that are tempting and wrong, each with a test that shows the operand that breaks it: `x + 0 = x` (-0),
+//! `0 - x = -x` (0), `x · 0 = 0` (NaN, infinities), `x - x = 0` (NaN, infinities), `x / x = 1` (0), `-(x - y) = y - x` (equal
+//! operands), `x / 3 = x · (1/3)` (rounding), `pow(x, 0.5) = sqrt(x)` (-0, -inf), `not (x < y) = x >= y` (NaN),
+//! `x == x` (NaN), `(x + a) + b = x + (a + b)` (rounding, overflow). Integers wrap, so for them all but the divisions hold.
+//!
+//! # Termination
+//!
+//! Each table's rules make something smaller that no other rule makes larger: the number of operations above the
+//! operands, the number of elements that are moved, or the number of constants on the left.
+
+pub(crate) mod arithmetic;
+pub mod constants;
+pub(crate) mod contractions;
+pub(crate) mod logic;
+pub(crate) mod pieces;
+pub(crate) mod views;
+
+use pullback_ir::{Binary, Op, Unary};
+
+use crate::rewriter::Rule;
+
+/// The rules of algebra for an operation. Folding comes first: a known result needs no algebra.
+#[must_use]
+pub const fn algebra(op: &Op) -> &'static [&'static [Rule]] {
+    match op {
+        Op::Constant(_) | Op::Iota { .. } | Op::Call(_) => &[constants::RULES],
+        Op::Unary(unary) => match unary {
+            Unary::Neg => &[constants::RULES, arithmetic::NEG],
+            Unary::Abs => &[constants::RULES, arithmetic::ABS],
+            Unary::Sign | Unary::Floor | Unary::Ceil | Unary::Round => &[constants::RULES, arithmetic::IDEMPOTENT],
+            Unary::Not => &[constants::RULES, logic::NOT],
+            Unary::Exp
+            | Unary::Exp2
+            | Unary::Expm1
+            | Unary::Log
+            | Unary::Log2
+            | Unary::Log1p
+            | Unary::Sqrt
+            | Unary::Rsqrt
+            | Unary::Cbrt
+            | Unary::Sin
+            | Unary::Cos
+            | Unary::Tan
+            | Unary::Asin
+            | Unary::Acos
+            | Unary::Atan
+            | Unary::Sinh
+            | Unary::Cosh
+            | Unary::Tanh
+            | Unary::Logistic
+            | Unary::Erf
+            | Unary::Erfc => &[constants::RULES],
+        },
+        Op::Binary(binary) => match binary {
+            Binary::Add => &[constants::RULES, arithmetic::COMMUTATIVE, arithmetic::ADD],
+            Binary::Sub => &[constants::RULES, arithmetic::SUB],
+            Binary::Mul => &[constants::RULES, arithmetic::COMMUTATIVE, arithmetic::MUL],
+            Binary::Div => &[constants::RULES, arithmetic::DIV],
+            Binary::Rem => &[constants::RULES, arithmetic::REM],
+            Binary::Pow => &[constants::RULES, arithmetic::POW],
+            Binary::Atan2 => &[constants::RULES],
+            Binary::Max | Binary::Min => &[constants::RULES, arithmetic::COMMUTATIVE, arithmetic::EXTREMUM],
+            Binary::And | Binary::Or | Binary::Xor => &[constants::RULES, arithmetic::COMMUTATIVE, logic::CONNECTIVE],
+        },
+        Op::Compare(_) => &[constants::RULES, logic::COMPARE],
+        Op::IsFinite => &[constants::RULES],
+        Op::Select => &[constants::RULES, logic::SELECT],
+        Op::Clamp => &[constants::RULES, logic::CLAMP],
+        Op::Convert(_) => &[constants::RULES, logic::CONVERT],
+        Op::Broadcast(_) => &[constants::RULES, views::BROADCAST],
+        Op::Reshape(_) => &[constants::RULES, views::RESHAPE],
+        Op::Transpose(_) => &[constants::RULES, views::TRANSPOSE],
+        Op::Reverse(_) => &[constants::RULES, views::REVERSE],
+        Op::Slice(_) => &[constants::RULES, pieces::SLICE],
+        Op::Pad(_) => &[constants::RULES, pieces::PAD],
+        Op::Concatenate { .. } => &[constants::RULES, pieces::CONCATENATE],
+        Op::Reduce { .. } => &[constants::RULES, contractions::REDUCE],
+        Op::Dot(_) => &[constants::RULES, contractions::DOT],
+    }
+}
+
+/// The rules of folding alone, for every operation.
+#[must_use]
+pub const fn folding(_op: &Op) -> &'static [&'static [Rule]] {
+    &[constants::RULES]
+}
+
+/// Every rule of algebra, in order of the tables: for listings, and for the test that each one applies somewhere.
+#[must_use]
+pub fn all() -> Vec<&'static Rule> {
+    let tables = [
+        constants::RULES,
+        arithmetic::COMMUTATIVE,
+        arithmetic::NEG,
+        arithmetic::ABS,
+        arithmetic::IDEMPOTENT,
+        arithmetic::ADD,
+        arithmetic::SUB,
+        arithmetic::MUL,
+        arithmetic::DIV,
+        arithmetic::REM,
+        arithmetic::POW,
+        arithmetic::EXTREMUM,
+        logic::NOT,
+        logic::CONNECTIVE,
+        logic::COMPARE,
+        logic::SELECT,
+        logic::CLAMP,
+        logic::CONVERT,
+        views::BROADCAST,
+        views::RESHAPE,
+        views::TRANSPOSE,
+        views::REVERSE,
+        pieces::SLICE,
+        pieces::PAD,
+        pieces::CONCATENATE,
+        contractions::REDUCE,
+        contractions::DOT,
+    ];
+    tables.into_iter().flatten().collect()
+}

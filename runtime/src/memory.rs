@@ -1,0 +1,111 @@
+//! Memory aligned to cache lines.
+//!
+//! Sizes come from programs, so an absurd one must be an error: the allocator is called directly, and neither an
+//! overflowing layout nor a null pointer aborts.
+
+use std::alloc::{Layout, alloc, alloc_zeroed, dealloc};
+use std::ptr::NonNull;
+
+use crate::error::CallError;
+
+/// The alignment of all memory made here: a cache line, and the widest vector there is.
+pub const ALIGNMENT: usize = 64;
+
+/// Uniquely owned bytes at an address that is a multiple of [`ALIGNMENT`]. No bytes at all is a dangling, aligned pointer.
+#[derive(Debug)]
+pub struct AlignedBytes {
+    start: NonNull<u8>,
+    len: usize,
+}
+
+// SAFETY: the bytes are owned by this value alone, and are reached only through it.
+unsafe impl Send for AlignedBytes {}
+// SAFETY: a shared reference gives out a pointer, which is safe to have; whoever writes through it answers for that.
+unsafe impl Sync for AlignedBytes {}
+
+impl AlignedBytes {
+    /// Bytes of any value, for code that writes before it reads.
+    ///
+    /// # Errors
+    /// If there is not that much memory; `what` says in the message what it was for.
+    pub fn uninitialised(len: usize, what: &str) -> Result<Self, CallError> {
+        // SAFETY: `allocate` calls it with a layout of a size other than zero.
+        Self::allocate(len, what, |layout| unsafe { alloc(layout) })
+    }
+
+    /// Bytes that are zero.
+    ///
+    /// # Errors
+    /// If there is not that much memory; `what` says in the message what it was for.
+    pub fn zeroed(len: usize, what: &str) -> Result<Self, CallError> {
+        // SAFETY: `allocate` calls it with a layout of a size other than zero.
+        Self::allocate(len, what, |layout| unsafe { alloc_zeroed(layout) })
+    }
+
+    /// A copy of the elements of a slice.
+    ///
+    /// # Errors
+    /// If there is not that much memory; `what` says in the message what it was for.
+    pub fn copy_of<T: crate::abi::Element>(elements: &[T], what: &str) -> Result<Self, CallError> {
+        let bytes = Self::uninitialised(size_of_val(elements), what)?;
+        // SAFETY: the destination was just allocated with the size of the source, and elements may be copied as bytes.
+        unsafe {
+            std::ptr::copy_nonoverlapping(elements.as_ptr().cast::<u8>(), bytes.as_ptr(), bytes.len);
+        }
+        Ok(bytes)
+    }
+
+    fn allocate(len: usize, what: &str, allocator: impl Fn(Layout) -> *mut u8) -> Result<Self, CallError> {
+        let error = || CallError::Memory { what: what.to_owned(), bytes: len };
+        let layout = Layout::from_size_align(len, ALIGNMENT).map_err(|_| error())?;
+        let start = if len == 0 { Some(layout.dangling_ptr()) } else { NonNull::new(allocator(layout)) };
+        start.map(|start| Self { start, len }).ok_or_else(error)
+    }
+
+    /// The first byte.
+    #[must_use]
+    pub const fn as_ptr(&self) -> *mut u8 {
+        self.start.as_ptr()
+    }
+
+    /// The number of bytes.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are no bytes.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+}
+
+impl Drop for AlignedBytes {
+    fn drop(&mut self) {
+        if let Ok(layout) = Layout::from_size_align(self.len, ALIGNMENT)
+            && self.len > 0
+        {
+            // SAFETY: allocated by `allocate` with this very layout, and freed only here.
+            unsafe { dealloc(self.start.as_ptr(), layout) };
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_aligned_and_absurd_sizes_are_errors() {
+        for len in [0, 1, 63, 64, 4096] {
+            let bytes = AlignedBytes::uninitialised(len, "a test").unwrap();
+            assert_eq!((bytes.as_ptr() as usize % ALIGNMENT, bytes.len()), (0, len));
+        }
+        for len in [usize::MAX, isize::MAX as usize, 1 << 62] {
+            let error = AlignedBytes::zeroed(len, "the arena").unwrap_err();
+            assert_eq!(error.to_string(), format!("{len} bytes for the arena could not be allocated"));
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! From a function to machine code, stage by stage.
+//!
+//! Each stage is a function of the one before, so that a dump of a stage is made by exactly what compiles.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use pullback_ir::{FuncId, Function, Module, Verified, verify};
+use pullback_loops::Program;
+use pullback_optimize::fuse::{FuseOptions, Plan, fuse, plan_to_string};
+use pullback_optimize::{Limit, PipelineOptions, run_pipeline};
+use pullback_runtime::{Executable, Parameter, Signature};
+
+use crate::error::Error;
+use crate::options::{Derivative, Differentiate, Options, PassLimit};
+
+/// A stage whose result can be printed.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Stage {
+    /// The function as given, in tensor IR.
+    Tensor,
+    /// Its derivative, before optimisation; the function itself if none is asked for.
+    Adjoint,
+    /// After the optimisation passes.
+    Optimized,
+    /// In order of the fusion regions, which are described in comments.
+    Fused,
+    /// Loop IR.
+    Loops,
+    /// Cranelift IR.
+    Clif,
+    /// Machine code, disassembled.
+    Asm,
+}
+
+impl Stage {
+    /// Every stage in order.
+    pub const ALL: [Self; 7] =
+        [Self::Tensor, Self::Adjoint, Self::Optimized, Self::Fused, Self::Loops, Self::Clif, Self::Asm];
+
+    /// The name on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Tensor => "tensor",
+            Self::Adjoint => "adjoint",
+            Self::Optimized => "optimized",
+            Self::Fused => "fused",
+            Self::Loops => "loops",
+            Self::Clif => "clif",
+            Self::Asm => "asm",
+        }
+    }
+}
+
+/// How long a part of a compilation took.
+#[derive(Clone, Debug)]
+pub struct Timing {
+    /// The stage.
+    pub stage: &'static str,
+    /// The pass or kernel within the stage; empty for the stage as a whole.
+    pub part: String,
+    /// The time.
+    pub time: Duration,
+    /// Instructions before and after, for passes.
+    pub instructions: Option<(usize, usize)>,
+}
+
+/// What a compilation did.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// In order of execution; parts before the stage they belong to.
+    pub timings: Vec<Timing>,
+    /// Kernels of the program.
+    pub kernels: usize,
+    /// Bytes of the arena.
+    pub arena_bytes: usize,
+}
+
+impl Report {
+    fn stage<T>(&mut self, stage: &'static str, run: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
+        let start = Instant::now();
+        let result = run(self)?;
+        self.timings.push(Timing { stage, part: String::new(), time: start.elapsed(), instructions: None });
+        Ok(result)
+    }
+
+    /// The time of all stages together.
+    #[must_use]
+    pub fn total(&self) -> Duration {
+        self.timings.iter().filter(|timing| timing.part.is_empty()).map(|timing| timing.time).sum()
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for timing in &self.timings {
+            let name = if timing.part.is_empty() { timing.stage.into() } else { format!("  {}", timing.part) };
+            write!(f, "{name:<44} {:>10.3} ms", timing.time.as_secs_f64() * 1e3)?;
+            match timing.instructions {
+                Some((before, after)) => writeln!(f, "  {before} -> {after} instructions")?,
+                None => writeln!(f)?,
+            }
+        }
+        writeln!(f, "{:<44} {:>10.3} ms", "total", self.total().as_secs_f64() * 1e3)?;
+        write!(f, "{} kernels, an arena of {} bytes", self.kernels, self.arena_bytes)
+    }
+}
+
+/// Compiles a function, or the derivative of it that the options ask for, to native code.
+///
+/// # Errors
+/// [`Error::User`] for a function, parameter or pass that does not exist or cannot be differentiated; [`Error::Limit`] if the program is too large;
+/// [`Error::Bug`] for mistakes of the compiler.
+pub fn compile(module: &Verified<Module>, func: FuncId, options: &Options) -> Result<Executable, Error> {
+    compile_with_report(module, func, options).map(|(executable, _)| executable)
+}
+
+/// As [`compile`], and what it did and how long each part took.
+///
+/// # Errors
+/// As [`compile`].
+pub fn compile_with_report(
+    module: &Verified<Module>,
+    func: FuncId,
+    options: &Options,
+) -> Result<(Executable, Report), Error> {
+    let mut report = Report::default();
+    let (module, func) = report.stage("differentiate", |_| differentiate(module, func, options))?;
+    let module = report.stage("optimize", |report| optimize(&module, func, options, report))?;
+    let function = module.function(func);
+    let plan = report.stage("fuse", |_| Ok(plan(function, options)))?;
+    let program = report.stage("lower", |_| lower(function, &plan))?;
+    let compiled = report.stage("generate", |report| {
+        let compiled = generate(function, &program, options, false)?;
+        report.timings.extend(compiled.timings.kernels.iter().map(|kernel| Timing {
+            stage: "generate",
+            part: kernel.name.to_string(),
+            time: kernel.emit + kernel.compile,
+            instructions: None,
+        }));
+        Ok(compiled)
+    })?;
+    report.kernels = program.kernels.len();
+    report.arena_bytes = program.arena_bytes;
+    Ok((compiled.executable, report))
+}
+
+/// A stage of the compilation of a function as text. What has a parser reads back in.
+///
+/// # Errors
+/// As [`compile`].
+pub fn dump(module: &Verified<Module>, func: FuncId, options: &Options, stage: Stage) -> Result<String, Error> {
+    check_function(module, func)?;
+    if stage == Stage::Tensor {
+        return Ok(print(module, module.function(func)));
+    }
+    let (module, func) = differentiate(module, func, options)?;
+    if stage == Stage::Adjoint {
+        return Ok(print(&module, module.function(func)));
+    }
+    let module = optimize(&module, func, options, &mut Report::default())?;
+    let function = module.function(func);
+    if stage == Stage::Optimized {
+        return Ok(print(&module, function));
+    }
+    // A pipeline cut short may leave calls, which the stages behind do not take.
+    let function = &pullback_ir::rewrite::inline_calls(&module, function)?;
+    let plan = plan(function, options);
+    if stage == Stage::Fused {
+        return Ok(plan_to_string(&module, function, &plan)?);
+    }
+    let program = lower(function, &plan)?;
+    if stage == Stage::Loops {
+        return Ok(program.to_string());
+    }
+    let compiled = generate(function, &program, options, true)?;
+    let text = if stage == Stage::Clif { compiled.clif } else { compiled.asm };
+    text.ok_or_else(|| Error::Bug(format!("no text of stage {}", stage.name())))
+}
+
+fn print(module: &Verified<Module>, function: &Function) -> String {
+    pullback_ir::print::function_to_string(module, function, pullback_ir::print::PrintOptions::default())
+}
+
+fn check_function(module: &Module, func: FuncId) -> Result<(), Error> {
+    if module.has(func) { Ok(()) } else { Err(Error::User("the function does not exist in this module".into())) }
+}
+
+/// Puts the derivative that the options ask for into the module, and says which function it is.
+fn differentiate(module: &Verified<Module>, func: FuncId, options: &Options) -> Result<(Verified<Module>, FuncId), Error> {
+    check_function(module, func)?;
+    let Some(Differentiate { derivative, wrt }) = &options.differentiate else {
+        return Ok((module.clone(), func));
+    };
+    let wrt = positions(module.function(func), wrt)?;
+    let derived = match derivative {
+        Derivative::Gradient => pullback_autodiff::grad(module, func, &wrt)?,
+        Derivative::ValueAndGradient => pullback_autodiff::value_and_grad(module, func, &wrt)?,
+        Derivative::Vjp => pullback_autodiff::vjp(module, func, &wrt)?,
+        Derivative::Jvp => pullback_autodiff::jvp(module, func, &wrt)?,
+    };
+    let mut module = Module::clone(module);
+    let derived = module.add(derived);
+    let module = verify(module).map_err(|errors| Error::Bug(format!("differentiation: {errors}")))?;
+    Ok((module, derived))
+}
+
+/// The positions of parameters by name.
+fn positions(function: &Function, names: &[String]) -> Result<Vec<usize>, Error> {
+    let params: Vec<&str> =
+        function.params().iter().map(|&param| function.value_name(param).map_or("", |name| name)).collect();
+    let find = |name: &String| {
+        let missing = || {
+            let known = params.iter().map(|param| format!("%{param}")).collect::<Vec<_>>().join(", ");
+            Error::User(format!("@{} has no parameter %{name}, only {known}", function.name))
+        };
+        params.iter().position(|param| param == name).ok_or_else(missing)
+    };
+    names.iter().map(find).collect()
+}
+
+fn optimize(m: &Verified<Module>, func: FuncId, options: &Options, report: &mut Report) -> Result<Verified<Module>, Error> {
+    let limit = options.pass_limit.as_ref().map(|limit| match limit {
+        PassLimit::Before(name) => Limit::Before(name),
+        PassLimit::After(name) => Limit::After(name),
+    });
+    let pipeline = PipelineOptions { verify_between: options.verify_each, limit, ..PipelineOptions::default() };
+    let optimized = run_pipeline(m, func, options.passes, &pipeline, &mut |pass, before, after, time| {
+        let instructions = Some((before.insts().len(), after.insts().len()));
+        report.timings.push(Timing { stage: "optimize", part: pass.name.into(), time, instructions });
+    })?;
+    Ok(optimized.module)
+}
+
+fn plan(function: &Function, options: &Options) -> Plan {
+    fuse(function, FuseOptions { enabled: options.fusion })
+}
+
+fn lower(function: &Function, plan: &Plan) -> Result<Program, Error> {
+    let mut program = pullback_loops::lower(function, plan)?;
+    pullback_loops::contract_mul_add(&mut program);
+    Ok(program)
+}
+
+fn generate(f: &Function, program: &Program, options: &Options, text: bool) -> Result<pullback_codegen::Compiled, Error> {
+    let Options { features, threads, verify_each: verify, .. } = *options;
+    let options = pullback_codegen::Options { features, threads, verify, clif: text, asm: text };
+    Ok(pullback_codegen::compile(program, signature(f), &options)?)
+}
+
+/// What the executable takes and gives: names, element types and shapes.
+fn signature(function: &Function) -> Signature {
+    let parameter = |value, fallback: String| {
+        let ty = function.ty(value);
+        let name = function.value_name(value).map_or(fallback, |name| name.to_string());
+        Parameter { name, dtype: pullback_codegen::runtime_dtype(ty.dtype), shape: ty.shape.extents() }
+    };
+    let inputs = function.params().iter().enumerate();
+    let outputs = function.results().iter().enumerate();
+    Signature {
+        name: function.name.to_string(),
+        inputs: inputs.map(|(position, &value)| parameter(value, format!("arg{position}"))).collect(),
+        outputs: outputs.map(|(position, &value)| parameter(value, format!("result{position}"))).collect(),
+    }
+}

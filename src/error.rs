@@ -1,0 +1,80 @@
+//! The one error of the facade: whose fault it is, then what is wrong.
+
+use pullback_ir::{BuildError, ParseErrors, VerifyErrors};
+
+/// Why something did not work, in three families.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum Error {
+    /// A mistake in the program, the options or the arguments, with its place if it has one.
+    #[error("{0}")]
+    User(String),
+    /// The program is right, and this compiler or this machine cannot do it.
+    #[error("limit: {0}")]
+    Limit(String),
+    /// A mistake in the compiler. Please report it.
+    #[error("bug in the compiler: {0}")]
+    Bug(String),
+}
+
+impl From<ParseErrors> for Error {
+    fn from(errors: ParseErrors) -> Self {
+        Self::User(errors.to_string())
+    }
+}
+
+impl From<VerifyErrors> for Error {
+    fn from(errors: VerifyErrors) -> Self {
+        Self::User(errors.to_string())
+    }
+}
+
+impl From<BuildError> for Error {
+    fn from(error: BuildError) -> Self {
+        Self::User(error.to_string())
+    }
+}
+
+impl From<pullback_runtime::CallError> for Error {
+    fn from(error: pullback_runtime::CallError) -> Self {
+        Self::User(error.to_string())
+    }
+}
+
+impl From<pullback_autodiff::Error> for Error {
+    fn from(error: pullback_autodiff::Error) -> Self {
+        match error {
+            pullback_autodiff::Error::Bug { .. } => Self::Bug(error.to_string()),
+            error => Self::User(error.to_string()),
+        }
+    }
+}
+
+impl From<pullback_optimize::Error> for Error {
+    fn from(error: pullback_optimize::Error) -> Self {
+        match error {
+            pullback_optimize::Error::Bug { .. } => Self::Bug(error.to_string()),
+            pullback_optimize::Error::TooLarge { .. } => Self::Limit(error.to_string()),
+            pullback_optimize::Error::UnknownPass { .. } | pullback_optimize::Error::UnknownFunction => {
+                Self::User(error.to_string())
+            }
+        }
+    }
+}
+
+impl From<pullback_loops::Error> for Error {
+    fn from(error: pullback_loops::Error) -> Self {
+        match error {
+            pullback_loops::Error::Limit(message) => Self::Limit(message),
+            pullback_loops::Error::Bug { .. } => Self::Bug(error.to_string()),
+        }
+    }
+}
+
+impl From<pullback_codegen::Error> for Error {
+    fn from(error: pullback_codegen::Error) -> Self {
+        match error {
+            pullback_codegen::Error::Bug { .. } => Self::Bug(error.to_string()),
+            error => Self::Limit(error.to_string()),
+        }
+    }
+}

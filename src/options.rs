@@ -1,0 +1,109 @@
+//! What is compiled, and how.
+
+use pullback_codegen::Features;
+use pullback_optimize::{DEFAULT, Pass};
+
+/// Which derivative of the function is compiled in its place; see [`pullback_autodiff`] for what each takes and returns.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Derivative {
+    /// The gradient of the first result.
+    Gradient,
+    /// All results, then the gradient of the first.
+    ValueAndGradient,
+    /// All results, then the products of given cotangents of the results with the Jacobian.
+    Vjp,
+    /// All results, then the products of the Jacobian with given tangents of the parameters.
+    Jvp,
+}
+
+/// A derivative, and the parameters it is taken with respect to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Differentiate {
+    /// Which derivative.
+    pub derivative: Derivative,
+    /// Names of parameters, without `%`, in the order of the gradients.
+    pub wrt: Vec<String>,
+}
+
+/// Where to cut the pipeline of optimisations short.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum PassLimit {
+    /// Before the first pass of this name.
+    Before(String),
+    /// After the first pass of this name.
+    After(String),
+}
+
+/// How to compile a function.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The derivative to compile instead of the function itself.
+    pub differentiate: Option<Differentiate>,
+    /// The optimisations, in order, repeated until nothing changes.
+    pub passes: &'static [&'static Pass],
+    /// Where to cut them short.
+    pub pass_limit: Option<PassLimit>,
+    /// Whether instructions share loop nests; off, every instruction is a kernel of its own.
+    pub fusion: bool,
+    /// Which processor features generated code may use.
+    pub features: Features,
+    /// How many threads a large matrix product may use; 0 for as many as there are cores.
+    pub threads: usize,
+    /// Verifies after every pass and lets Cranelift verify its input: slower, and names the stage that made a mistake.
+    pub verify_each: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            differentiate: None,
+            passes: DEFAULT,
+            pass_limit: None,
+            fusion: true,
+            features: Features::default(),
+            threads: 0,
+            verify_each: false,
+        }
+    }
+}
+
+impl Options {
+    /// The defaults: the function itself, all optimisations, fusion, all processor features.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Compiles a derivative with respect to the named parameters.
+    #[must_use]
+    pub fn differentiate<S: Into<String>>(mut self, derivative: Derivative, wrt: impl IntoIterator<Item = S>) -> Self {
+        self.differentiate = Some(Differentiate { derivative, wrt: wrt.into_iter().map(Into::into).collect() });
+        self
+    }
+
+    /// Compiles the function's results and the gradient of the first with respect to the named parameters.
+    #[must_use]
+    pub fn value_and_grad<S: Into<String>>(self, wrt: impl IntoIterator<Item = S>) -> Self {
+        self.differentiate(Derivative::ValueAndGradient, wrt)
+    }
+
+    /// Compiles the gradient of the first result with respect to the named parameters.
+    #[must_use]
+    pub fn grad<S: Into<String>>(self, wrt: impl IntoIterator<Item = S>) -> Self {
+        self.differentiate(Derivative::Gradient, wrt)
+    }
+
+    /// Turns fusion on or off.
+    #[must_use]
+    pub fn fusion(mut self, on: bool) -> Self {
+        self.fusion = on;
+        self
+    }
+
+    /// Bounds the threads of a large matrix product; 0 for as many as there are cores.
+    #[must_use]
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.threads = threads;
+        self
+    }
+}

@@ -1,0 +1,92 @@
+//! Every example runs and finds its own claim to hold: it exits with status 0.
+//!
+//! The examples are separate programs, which `cargo test` builds beside this one. They are found relative to this test's own
+//! executable, so that any target directory and profile works.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+/// The executable of an example: this test is `<target>/<profile>/deps/examples-…`, an example `<target>/<profile>/examples/…`.
+fn executable(name: &str) -> PathBuf {
+    let own = std::env::current_exe().unwrap();
+    let profile = own.ancestors().nth(2).unwrap();
+    let path = profile.join("examples").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+    assert!(path.is_file(), "{} is missing: build the examples with `cargo build --examples`", path.display());
+    path
+}
+
+fn run(name: &str, arguments: &[&str]) -> Output {
+    Command::new(executable(name)).args(arguments).output().unwrap()
+}
+
+/// Runs an example whose claim is expected to hold, and returns what it printed.
+#[track_caller]
+fn holds(name: &str, arguments: &[&str]) -> String {
+    let output = run(name, arguments);
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{name}: {}\n{errors}\n{printed}", output.status);
+    printed
+}
+
+#[test]
+fn derivative_predicts_to_second_order() {
+    let printed = holds("derivative", &[]);
+    assert!(printed.contains("The error shrinks with Δ²"), "{printed}");
+}
+
+#[test]
+fn chain_rule_holds_by_parts_and_whole() {
+    let printed = holds("chain_rule", &[]);
+    assert!(printed.contains("By parts and as a whole"), "{printed}");
+}
+
+#[test]
+fn scalar_graph_prints_the_adjoint_of_every_node() {
+    let printed = holds("scalar_graph", &[]);
+    // φ = (2·3 + 1)²: ∂φ/∂s = 14, and from there by w = 3 and a = 2.
+    for row in ["14 ×     3 =         42", "14 ×     2 =         28"] {
+        assert!(printed.contains(row), "{printed}");
+    }
+    assert!(printed.contains("%s_ct"), "{printed}");
+}
+
+#[test]
+fn gradient_agrees_with_differences() {
+    let printed = holds("gradient", &[]);
+    assert!(printed.contains("by one pass backwards"), "{printed}");
+}
+
+#[test]
+fn jacobian_product_never_builds_the_jacobian() {
+    // Without optimization the matrix kernels are too slow for the full size.
+    let sizes: &[&str] = if cfg!(debug_assertions) { &["48", "64", "96"] } else { &[] };
+    let printed = holds("jacobian_product", sizes);
+    if sizes.is_empty() {
+        assert!(printed.contains("∂Y/∂X would weigh 8.8 TB"), "{printed}");
+    }
+    assert!(run("jacobian_product", &["1", "2"]).status.code() == Some(1), "two sizes are not enough");
+}
+
+#[test]
+fn digits_learns_to_read() {
+    let printed = holds("digits", &["--json"]);
+    let last: serde_json::Value = serde_json::from_str(printed.lines().last().unwrap()).unwrap();
+    assert_eq!(last["example"], "digits");
+    assert!(last["test_accuracy"].as_f64().unwrap() >= 0.97, "{last}");
+    assert!(last["compile_ms"].as_f64().unwrap() > 0.0 && last["step_us"].as_f64().unwrap() > 0.0, "{last}");
+    assert_eq!(printed.matches("training accuracy").count(), 40, "{printed}");
+}
+
+#[test]
+fn digits_is_repeatable_and_explains_itself() {
+    let accuracy = |seed: &str| {
+        let printed = holds("digits", &["--epochs", "2", "--seed", seed]);
+        printed.lines().filter(|line| line.starts_with("epoch") || line.contains("accuracy")).map(String::from).collect::<Vec<_>>()
+    };
+    assert_eq!(accuracy("7"), accuracy("7"));
+    assert_ne!(accuracy("7"), accuracy("8"));
+    assert!(holds("digits", &["--help"]).contains("--seed"));
+    assert_eq!(run("digits", &["--epochs", "many"]).status.code(), Some(2));
+}

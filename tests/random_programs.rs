@@ -1,0 +1,282 @@
+//! Random programs and their derivatives: the interpreter against every pass and against compiled code.
+//!
+//! Each seed gives a program (see `support/program.rs`). It is printed and parsed, and its derivatives are built. Program and
+//! derivatives go through every optimisation pass, each verified before and after and interpreted, through the whole
+//! pipeline, and through the compiler. Floats agree within what rounding explains, element by element (see
+//! `support/tolerance.rs`); integers and truth values are equal. A quarter of the programs is smooth and in `f64`, and their derivatives
+//! are compared with central differences and forward with reverse mode.
+//!
+//! A failure prints the seed and the smallest program found that fails in the same way.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use pullback_autodiff::{jvp, vjp};
+use pullback_interp::Array;
+use pullback_ir::print::{PrintOptions, module_to_string};
+use pullback_ir::rewrite::{ValueMap, copy_inst, copy_params};
+use pullback_ir::{Builder, DType, Module, Op, Unary, parse_module};
+use pullback_optimize::pipeline::ALL;
+use pullback_optimize::{Pass, optimize};
+use support::differences::{central_difference, inner_products};
+use support::inputs::{Mood, uniform};
+use support::jit::run_jit;
+use support::program::{Config, random_program};
+use support::rng::Rng;
+use support::run::{Case, float_params};
+use support::shrink::shrink;
+use support::tolerance::Bounds;
+
+/// Programs of the full run.
+const PROGRAMS: u64 = 1000;
+
+#[test]
+fn a_few_random_programs_agree() {
+    run(0..40);
+}
+
+#[test]
+fn a_thousand_random_programs_agree() {
+    let counts = run(0..PROGRAMS);
+    println!("{} of {} elements tight", counts.tight, counts.elements);
+    let share = counts.tight as f64 / counts.elements as f64;
+    assert!(share > 0.9, "only {share:.3} of {} elements had a tight tolerance", counts.elements);
+}
+
+/// The comparison is worth something only if it finds a wrong result, and shrinking only if it says where.
+#[test]
+fn a_wrong_operation_is_found_and_isolated() {
+    let wrong = |case: &Case| {
+        let function = case.function();
+        let module = Module::new();
+        let b = Builder::new(&module, &function.name);
+        let mut map = ValueMap::new();
+        copy_params(&b, function, &mut map);
+        for &inst in function.insts() {
+            if *function.op(inst) == Op::Unary(Unary::Sin) {
+                let x = map.expect_all(&b, function.args(inst))[0];
+                map.insert(function.inst_results(inst)[0], b.tanh(x));
+            } else {
+                copy_inst(&b, function, inst, &mut map);
+            }
+        }
+        let results = map.expect_all(&b, function.results());
+        Ok(Case::of(b.finish(&results).unwrap(), case.inputs.clone()).interpret())
+    };
+    let (mut affected, mut found) = (0, 0);
+    for seed in 0..80 {
+        let case = random_program(seed, &config(seed)).inlined();
+        let Err(message) = wrong(&case).and_then(|results| Bounds::of(&case).check(&results)) else {
+            affected += usize::from(case.text().contains("= sin "));
+            continue;
+        };
+        affected += 1;
+        found += 1;
+        let small = shrink(case, &|case| wrong(case).and_then(|results| Bounds::of(case).check(&results)).is_err());
+        let ops: Vec<&str> = small.function().insts().iter().map(|&inst| small.function().op(inst).name()).collect();
+        assert!(ops.contains(&"sin") && ops.len() <= 2, "seed {seed}: {message}\n{}", small.text());
+    }
+    // Where it is not found, its result is dead or does not matter.
+    assert!(2 * found > affected && found > 10, "found in {found} of {affected} programs");
+}
+
+#[test]
+fn random_programs_have_every_operation_and_element_type() {
+    let mut uses: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for seed in 0..PROGRAMS {
+        let case = random_program(seed, &config(seed));
+        for (_, function) in case.module.functions() {
+            for &inst in function.insts() {
+                for &result in function.inst_results(inst) {
+                    *uses.entry((function.op(inst).name(), function.ty(result).dtype.name())).or_default() += 1;
+                }
+            }
+        }
+    }
+    for row in pullback_ir::op::table() {
+        for dtype in DType::ALL {
+            let gives_bool = ["compare", "is_finite"].contains(&row.name);
+            if if gives_bool { dtype == DType::Bool } else { row.domain.contains(dtype) } {
+                let count = uses.get(&(row.name, dtype.name())).copied().unwrap_or(0);
+                assert!(count >= 5, "{} {dtype}: {count} uses", row.name);
+            }
+        }
+    }
+}
+
+/// What kind of program a seed gives.
+fn config(seed: u64) -> Config {
+    let both: &[DType] = &[DType::F32, DType::F64];
+    let base = Config { steps: 12, max_elements: 120, differentiable: true, floats: both, mood: Mood::Tame };
+    let steps = 4 + (seed as usize * 7) % 24;
+    match seed % 4 {
+        0 => Config { floats: &[DType::F64], steps, ..base },
+        1 => Config { steps, ..base },
+        2 => Config { differentiable: false, steps, ..base },
+        _ => {
+            let mood = if seed % 8 == 3 { Mood::Wide } else { Mood::Special };
+            Config { differentiable: false, mood, steps: steps / 2 + 2, ..base }
+        }
+    }
+}
+
+#[derive(Default)]
+struct Counts {
+    tight: usize,
+    elements: usize,
+}
+
+/// Checks the programs of these seeds on all cores.
+fn run(seeds: std::ops::Range<u64>) -> Counts {
+    let next = AtomicU64::new(seeds.start);
+    let total = Mutex::new(Counts::default());
+    let failures = Mutex::new(Vec::new());
+    let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= seeds.end || failures.lock().unwrap().len() >= 5 {
+                        break;
+                    }
+                    match std::panic::catch_unwind(|| check_seed(seed)) {
+                        Ok(Ok(counts)) => {
+                            let mut total = total.lock().unwrap();
+                            total.tight += counts.tight;
+                            total.elements += counts.elements;
+                        }
+                        Ok(Err(failure)) => failures.lock().unwrap().push(format!("seed {seed}: {failure}")),
+                        Err(_) => failures.lock().unwrap().push(format!("seed {seed}: a panic, see above")),
+                    }
+                }
+            });
+        }
+    });
+    let failures = failures.into_inner().unwrap();
+    assert!(failures.is_empty(), "{}", failures.join("\n\n"));
+    total.into_inner().unwrap()
+}
+
+fn check_seed(seed: u64) -> Result<Counts, String> {
+    let config = config(seed);
+    let case = random_program(seed, &config);
+    check_round_trip(&case)?;
+    let mut counts = Counts::default();
+    check_case(&case, "program", &mut counts)?;
+    let mut rng = Rng::new(!seed);
+    let reverse = derivative(&case, Mode::Reverse, config.mood, &mut rng);
+    check_case(&reverse, "vjp", &mut counts)?;
+    if seed.is_multiple_of(3) {
+        let forward = derivative(&case, Mode::Forward, config.mood, &mut rng);
+        check_case(&forward, "jvp", &mut counts)?;
+    }
+    if seed.is_multiple_of(10) {
+        let second = derivative(&reverse, Mode::Forward, config.mood, &mut rng);
+        check_case(&second, "jvp of vjp", &mut counts)?;
+    }
+    if config.differentiable && config.floats == [DType::F64] {
+        check_derivatives(&case, &mut rng)?;
+    }
+    Ok(counts)
+}
+
+#[derive(Clone, Copy)]
+enum Mode {
+    Forward,
+    Reverse,
+}
+
+/// The derivative of a case with respect to all float parameters, with random tangents or cotangents.
+fn derivative(case: &Case, mode: Mode, mood: Mood, rng: &mut Rng) -> Case {
+    let wrt = float_params(case.function());
+    let function = match mode {
+        Mode::Forward => jvp(&case.module, case.func, &wrt),
+        Mode::Reverse => vjp(&case.module, case.func, &wrt),
+    };
+    let function = function.unwrap_or_else(|error| panic!("{error}\n{}", case.text()));
+    let extra: Vec<_> = function.param_types().skip(case.inputs.len()).cloned().collect();
+    let mut inputs = case.inputs.clone();
+    inputs.extend(extra.iter().map(|ty| support::inputs::array(rng, ty, mood)));
+    case.with(function, inputs)
+}
+
+/// Printing and parsing gives the same text, and the same results.
+fn check_round_trip(case: &Case) -> Result<(), String> {
+    let text = case.text();
+    let parsed = parse_module(&text).map_err(|errors| format!("{errors}\n{text}"))?;
+    let again = module_to_string(&parsed, PrintOptions::default());
+    if again == text { Ok(()) } else { Err(format!("the text does not round-trip:\n{text}\nbecame\n{again}")) }
+}
+
+/// A way to run a case other than interpreting it.
+type Route<'a> = (String, &'a (dyn Fn(&Case) -> Result<Vec<Array>, String> + Sync));
+
+/// Compares all ways to run a case.
+fn check_case(case: &Case, what: &str, counts: &mut Counts) -> Result<(), String> {
+    let inlined = case.inlined();
+    let bounds = Bounds::of(&inlined);
+    counts.tight += bounds.tight;
+    counts.elements += bounds.elements;
+    let compare = |case: &Case, found: Result<Vec<Array>, String>, route: &str, run: &Route<'_>| {
+        let message = match found.and_then(|found| bounds.check(&found)) {
+            Ok(()) => return Ok(()),
+            Err(message) => message,
+        };
+        Err(format!("{what} by {route}: {message}\n{}", smallest(case, &run.1)))
+    };
+    for pass in ALL {
+        let run = |case: &Case| run_pass(case, pass);
+        compare(case, run(case), pass.name, &(pass.name.to_owned(), &run))?;
+    }
+    let routes: [Route<'_>; 2] = [("pipeline".into(), &run_pipeline), ("compiler".into(), &run_jit)];
+    for route in &routes {
+        compare(case, (route.1)(case), &route.0, route)?;
+    }
+    Ok(())
+}
+
+/// The text of the smallest case that a route gets wrong.
+fn smallest(case: &Case, run: &dyn Fn(&Case) -> Result<Vec<Array>, String>) -> String {
+    let wrong = |case: &Case| {
+        let bounds = Bounds::of(case);
+        run(case).and_then(|found| bounds.check(&found)).err()
+    };
+    let inlined = case.inlined();
+    if wrong(&inlined).is_none() {
+        return format!("{}\nfails with calls alone", describe(case));
+    }
+    let small = shrink(inlined, &|case| wrong(case).is_some());
+    format!("smallest: {}\n{}", wrong(&small).unwrap_or_default(), describe(&small))
+}
+
+fn describe(case: &Case) -> String {
+    let inputs: Vec<String> = case.inputs.iter().map(|input| format!("{} = {input}", input.ty())).collect();
+    format!("{}\ninputs:\n{}", case.text(), inputs.join("\n"))
+}
+
+fn run_pass(case: &Case, pass: &Pass) -> Result<Vec<Array>, String> {
+    let function = (pass.run)(&case.module, case.function()).map_err(|error| error.to_string())?;
+    let mut module = (*case.module).clone();
+    module.replace(case.func, function);
+    let module = pullback_ir::verify(module).map_err(|errors| errors.to_string())?;
+    pullback_interp::evaluate(&module, case.func, &case.inputs).map_err(|error| error.to_string())
+}
+
+fn run_pipeline(case: &Case) -> Result<Vec<Array>, String> {
+    let optimized = optimize(&case.module, case.func).map_err(|error| error.to_string())?;
+    pullback_interp::evaluate(&optimized.module, case.func, &case.inputs).map_err(|error| error.to_string())
+}
+
+/// Forward mode against central differences, and reverse against forward mode.
+fn check_derivatives(case: &Case, rng: &mut Rng) -> Result<(), String> {
+    let wrt = float_params(case.function());
+    let directions: Vec<Array> =
+        wrt.iter().map(|&position| uniform(rng, &case.inputs[position].ty(), -1.0, 1.0)).collect();
+    central_difference(case, &wrt, &directions, 1e-5)?;
+    inner_products(case, &wrt, &directions, rng, 1e-9)
+}

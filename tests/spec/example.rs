@@ -1,0 +1,196 @@
+//! The programs of the specification, and what they claim.
+//!
+//! Comment lines behind the last function of a block say what it computes; `ir-spec/README.md` lists them.
+
+use pullback_autodiff::vjp;
+use pullback_interp::{Array, Scalar, evaluate};
+use pullback_ir::parse::parse_literal;
+use pullback_ir::{FuncId, Function, Literal, Module, Type, Verified, parse_module, verify};
+
+use crate::document::Block;
+
+/// What runs a function.
+pub(crate) type Engine = fn(&Verified<Module>, FuncId, &[Array]) -> Result<Vec<Array>, String>;
+
+/// The oracle.
+pub(crate) fn interpreted(module: &Verified<Module>, func: FuncId, inputs: &[Array]) -> Result<Vec<Array>, String> {
+    evaluate(module, func, inputs).map_err(|error| error.to_string())
+}
+
+/// What the last function of a block is claimed to compute.
+#[derive(Default)]
+struct Claims {
+    inputs: Vec<(String, String)>,
+    results: Vec<String>,
+    gradients: Vec<(String, String)>,
+    within: f64,
+}
+
+impl Claims {
+    fn read(text: &str) -> Result<Self, String> {
+        let mut claims = Self::default();
+        let behind = text.rsplit_once("\n}").map_or("", |(_, rest)| rest);
+        for line in behind.lines().filter(|line| !line.is_empty()) {
+            let claim = line.strip_prefix("; ").ok_or(format!("`{line}` behind the last function"))?;
+            let (head, value) = claim.split_once(": ").ok_or(format!("`{claim}` lacks a `: `"))?;
+            match head.split_once(' ') {
+                Some(("input", name)) => claims.inputs.push((name.into(), value.into())),
+                Some(("gradient", name)) => claims.gradients.push((name.into(), value.into())),
+                None if head == "expect" => claims.results.push(value.into()),
+                None if head == "within" => claims.within = value.parse().map_err(|_| format!("`{value}`"))?,
+                _ => return Err(format!("`{head}` is no claim")),
+            }
+        }
+        Ok(claims)
+    }
+}
+
+/// A block that parses and verifies.
+pub(crate) struct Example {
+    module: Verified<Module>,
+    func: FuncId,
+    claims: Claims,
+}
+
+impl Example {
+    /// Parses and verifies a block, and prints and parses it once more.
+    pub(crate) fn read(block: &Block) -> Result<Self, String> {
+        let module = parse_module(&block.text).map_err(|errors| errors.to_string())?;
+        let printed = module.to_string();
+        let again = parse_module(&printed).map_err(|errors| format!("its print does not parse: {errors}"))?;
+        if again.to_string() != printed {
+            return Err(format!("printing, parsing and printing gave\n{again}\ninstead of\n{printed}"));
+        }
+        let (func, _) = module.functions().last().ok_or("no function")?;
+        let module = verify(module).map_err(|errors| errors.to_string())?;
+        Ok(Self { module, func, claims: Claims::read(&block.text)? })
+    }
+
+    fn function(&self) -> &Function {
+        self.module.function(self.func)
+    }
+
+    /// Whether the last function has an instruction of this operation.
+    pub(crate) fn uses(&self, op: &str) -> bool {
+        let function = self.function();
+        function.insts().iter().any(|&inst| function.op(inst).name() == op)
+    }
+
+    /// Whether it claims a value for each of its results.
+    pub(crate) fn has_results(&self) -> bool {
+        !self.claims.results.is_empty()
+    }
+
+    /// Whether it claims a gradient for each parameter that has one.
+    pub(crate) fn has_all_gradients(&self) -> bool {
+        let function = self.function();
+        let mut floats = function.params().iter().filter(|&&param| function.ty(param).dtype.is_float());
+        floats.all(|&param| {
+            let name = function.value_name(param).map(ToString::to_string);
+            self.claims.gradients.iter().any(|(claimed, _)| Some(claimed) == name.as_ref())
+        })
+    }
+
+    /// Runs the function and compares the claimed results and gradients.
+    pub(crate) fn check(&self, engine: Engine) -> Result<(), String> {
+        if self.has_results() || !self.claims.gradients.is_empty() {
+            self.check_results(engine)?;
+            self.check_gradients(engine)?;
+        }
+        Ok(())
+    }
+
+    /// Runs the function and compares the claimed results.
+    pub(crate) fn check_results(&self, engine: Engine) -> Result<(), String> {
+        let found = engine(&self.module, self.func, &self.inputs()?)?;
+        let types: Vec<&Type> = self.function().result_types().collect();
+        if self.claims.results.len() != types.len() {
+            return Err(format!("{} results are claimed of {}", self.claims.results.len(), types.len()));
+        }
+        for (position, claimed) in self.claims.results.iter().enumerate() {
+            let expected = literal(claimed, types[position])?;
+            let what = format!("result {position}");
+            self.compare(&what, &found[position], &expected, |x, y| x == y)?;
+        }
+        Ok(())
+    }
+
+    /// Runs the vector-Jacobian product on cotangents of ones and compares the claimed gradients.
+    pub(crate) fn check_gradients(&self, engine: Engine) -> Result<(), String> {
+        if self.claims.gradients.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<&String> = self.claims.gradients.iter().map(|(name, _)| name).collect();
+        let wrt = names.iter().map(|name| self.param(name)).collect::<Result<Vec<_>, _>>()?;
+        let adjoint = vjp(&self.module, self.func, &wrt).map_err(|error| error.to_string())?;
+        let mut module = Module::clone(&self.module);
+        let func = module.add(adjoint);
+        let module = verify(module).map_err(|errors| errors.to_string())?;
+        let mut inputs = self.inputs()?;
+        for ty in self.function().result_types().filter(|ty| ty.dtype.is_float()) {
+            inputs.push(array(&Literal::splat(Scalar::from_f64(ty.dtype, 1.0), ty.shape.clone()))?);
+        }
+        let found = engine(&module, func, &inputs)?;
+        let outputs = self.function().results().len();
+        for (position, (name, claimed)) in self.claims.gradients.iter().enumerate() {
+            let ty = self.function().ty(self.function().params()[wrt[position]]);
+            let what = format!("the gradient of {name}");
+            // The sign of a zero is no part of a derivative.
+            let same = |x: Scalar, y: Scalar| x.to_f64() == y.to_f64();
+            self.compare(&what, &found[outputs + position], &literal(claimed, ty)?, same)?;
+        }
+        Ok(())
+    }
+
+    fn param(&self, name: &str) -> Result<usize, String> {
+        let function = self.function();
+        let position = function
+            .params()
+            .iter()
+            .position(|&param| function.value_name(param).is_some_and(|found| **found == *name));
+        position.ok_or(format!("no parameter %{name}"))
+    }
+
+    fn inputs(&self) -> Result<Vec<Array>, String> {
+        let mut inputs = vec![None; self.function().params().len()];
+        for (name, text) in &self.claims.inputs {
+            let position = self.param(name)?;
+            let ty = self.function().ty(self.function().params()[position]);
+            inputs[position] = Some(array(&literal(text, ty)?)?);
+        }
+        inputs.into_iter().collect::<Option<Vec<_>>>().ok_or("an input is missing".into())
+    }
+
+    /// Compares element by element: by `same`, NaN with NaN, or within the relative difference that is claimed.
+    fn compare(
+        &self,
+        what: &str,
+        found: &Array,
+        expected: &Literal,
+        same: fn(Scalar, Scalar) -> bool,
+    ) -> Result<(), String> {
+        if found.ty() != *expected.ty() {
+            return Err(format!("{what} is of type {}, expected {}", found.ty(), expected.ty()));
+        }
+        let agree = |x: Scalar, y: Scalar| {
+            let (a, b) = (x.to_f64(), y.to_f64());
+            same(x, y) || (a.is_nan() && b.is_nan()) || (a - b).abs() <= self.claims.within * b.abs()
+        };
+        let expected = array(expected)?;
+        for position in 0..expected.shape.elements() {
+            match (found.get(position), expected.get(position)) {
+                (Some(x), Some(y)) if agree(x, y) => {}
+                _ => return Err(format!("{what} is\n{found}\nexpected\n{expected}")),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn literal(text: &str, ty: &Type) -> Result<Literal, String> {
+    parse_literal(text, ty).map_err(|errors| format!("`{text}`: {errors}"))
+}
+
+fn array(literal: &Literal) -> Result<Array, String> {
+    Array::from_literal(literal).map_err(|error| error.to_string())
+}
