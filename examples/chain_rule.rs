@@ -11,7 +11,7 @@
 
 use std::error::Error;
 
-use pullback::{ArgRef, DType, Graph, Module, Options, Tensor, compile, trace, value_and_grad, verify};
+use pullback::prelude::*;
 
 /// The inner function, `y = x² + 1`.
 fn g(x: Tensor<'_>) -> Tensor<'_> {
@@ -29,13 +29,8 @@ type Differentiated = Box<dyn Fn(f64) -> Result<(f64, f64), Box<dyn Error>>>;
 /// Compiles value and derivative of a function of one number.
 fn differentiate(name: &str, body: fn(Tensor<'_>) -> Tensor<'_>) -> Result<Differentiated, Box<dyn Error>> {
     let mut module = Module::new();
-    let primal = trace(&module, name, |graph: &Graph<'_>| vec![body(graph.input("x", DType::F64, []))])?;
-    let primal = module.add(primal);
-    let module = verify(module)?;
-    let both = value_and_grad(&module, primal, &[0])?;
-    let mut module = module.into_inner();
-    let both = module.add(both);
-    let both = compile(&verify(module)?, both, &Options::default())?;
+    let function = module.add(trace(&module, name, |graph| vec![body(graph.input("x", DType::F64, []))])?);
+    let both = compile(&verify(module)?, function, &Options::new().value_and_grad(["x"]))?;
     Ok(Box::new(move |x| {
         let results = both.run(&[ArgRef::scalar(&x)])?;
         Ok((results[0].item()?, results[1].item()?))

@@ -12,7 +12,7 @@
 
 use std::error::Error;
 
-use pullback::{ArgRef, DType, Module, Options, Tensor, compile, trace, value_and_grad, verify};
+use pullback::prelude::*;
 
 /// The function of this example. Note that it is ordinary Rust; nothing says how to differentiate it.
 fn f(x: Tensor<'_>) -> Tensor<'_> {
@@ -24,15 +24,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut module = Module::new();
     let f = module.add(trace(&module, "f", |g| vec![f(g.input("x", DType::F64, []))])?);
 
-    // Differentiation is a program that writes a program: `f` goes in, a function for f(x) and f′(x) together comes out.
-    let module = verify(module)?;
-    let both = value_and_grad(&module, f, &[0])?;
-    let mut module = module.into_inner();
-    let both = module.add(both);
-
-    // From there to machine code.
-    let module = verify(module)?;
-    let both = compile(&module, both, &Options::default())?;
+    // Differentiation is a program that writes a program: `f` goes in, a function for f(x) and f′(x) together comes out, and is
+    // compiled to machine code.
+    let both = compile(&verify(module)?, f, &Options::new().value_and_grad(["x"]))?;
     let at = |x: f64| -> Result<(f64, f64), Box<dyn Error>> {
         let results = both.run(&[ArgRef::scalar(&x)])?;
         Ok((results[0].item()?, results[1].item()?))

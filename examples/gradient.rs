@@ -14,7 +14,7 @@
 use std::error::Error;
 use std::time::Instant;
 
-use pullback::{ArgRef, DType, Executable, Module, Options, Tensor, compile, trace, value_and_grad, verify};
+use pullback::prelude::*;
 
 const N: usize = 1000;
 
@@ -26,14 +26,10 @@ fn f(x: Tensor<'_>) -> Tensor<'_> {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut module = Module::new();
-    let value = module.add(trace(&module, "f", |g| vec![f(g.input("x", DType::F64, [N]))])?);
+    let f = module.add(trace(&module, "f", |g| vec![f(g.input("x", DType::F64, [N]))])?);
     let module = verify(module)?;
-    let gradient = value_and_grad(&module, value, &[0])?;
-    let mut module = module.into_inner();
-    let gradient = module.add(gradient);
-    let module = verify(module)?;
-    let value = compile(&module, value, &Options::default())?;
-    let gradient = compile(&module, gradient, &Options::default())?;
+    let value = compile(&module, f, &Options::new())?;
+    let gradient = compile(&module, f, &Options::new().value_and_grad(["x"]))?;
 
     let x: Vec<f64> = (0..N).map(|i| (0.7 * i as f64).sin()).collect();
     let direction: Vec<f64> = (0..N).map(|i| (0.7 * i as f64 + 0.5).sin()).collect();

@@ -27,7 +27,8 @@
 use std::error::Error;
 use std::time::Instant;
 
-use pullback::{ArgRef, DType, Module, Options, compile, trace, verify, vjp};
+use pullback::prelude::*;
+use pullback::{Derivative, Stage, dump};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let sizes: Vec<usize> = std::env::args().skip(1).map(|size| size.parse()).collect::<Result<_, _>>()?;
@@ -44,13 +45,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     })?;
     let product = module.add(product);
     let module = verify(module)?;
-    let backward = vjp(&module, product, &[0, 1])?;
-    let mut module = module.into_inner();
-    let backward = module.add(backward);
-    let module = verify(module)?;
+    let backward = Options::new().differentiate(Derivative::Vjp, ["x", "w"]);
 
-    println!("The program made by `vjp`; no value in it has four axes:\n\n{}", *module);
-    let compiled = compile(&module, backward, &Options::default())?;
+    println!("The program with its backward pass; no value in it has four axes:\n");
+    println!("{}", dump(&module, product, &backward, Stage::Adjoint)?);
+    let compiled = compile(&module, product, &backward)?;
 
     let (x, w, g) = (waves(n * d, 0.37), waves(d * m, 0.73), waves(n * m, 1.19));
     let (x_dims, w_dims, y_dims) = ([n, d], [d, m], [n, m]);

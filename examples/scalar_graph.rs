@@ -21,7 +21,8 @@
 
 use std::error::Error;
 
-use pullback::{ArgRef, DType, Module, Options, compile, trace, value_and_grad, verify};
+use pullback::prelude::*;
+use pullback::{Stage, dump};
 
 /// One operand of one operation, as a row of the table.
 struct Row {
@@ -47,18 +48,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     let phi = module.add(phi);
 
     let module = verify(module)?;
-    let adjoint = value_and_grad(&module, phi, &[0, 1, 2, 3, 4])?;
-    let mut module = module.into_inner();
-    let adjoint = module.add(adjoint);
-    let module = verify(module)?;
+    let options = Options::new().value_and_grad(["a", "w", "b", "nudge_p", "nudge_s"]);
 
     println!("The program, and the program that differentiation made of it (`x_ct` is the adjoint of `x`):\n");
-    println!("{}", *module);
+    println!("{}", dump(&module, phi, &options, Stage::Tensor)?);
+    println!("{}", dump(&module, phi, &options, Stage::Adjoint)?);
 
     let (a, w, b, zero) = (2.0, 3.0, 1.0, 0.0);
-    let compiled = compile(&module, adjoint, &Options::default())?;
+    let compiled = compile(&module, phi, &options)?;
     let results = compiled.run(&[a, w, b, zero, zero].each_ref().map(ArgRef::scalar))?;
-    let [phi, a_ct, w_ct, b_ct, p_ct, s_ct] = results[..].iter().map(|x| x.item()).collect::<Result<Vec<f64>, _>>()?[..]
+    let [phi, a_ct, w_ct, b_ct, p_ct, s_ct] =
+        results[..].iter().map(|x| x.item()).collect::<Result<Vec<f64>, _>>()?[..]
     else {
         return Err("value_and_grad returns a value and five derivatives".into());
     };
@@ -79,7 +79,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let wrong = rows.iter().find(|row| row.upstream * row.local != row.downstream);
     match wrong {
-        Some(row) => Err(format!("at {}, operand {}: downstream is not upstream × local", row.operation, row.operand).into()),
+        Some(row) => {
+            Err(format!("at {}, operand {}: downstream is not upstream × local", row.operation, row.operand).into())
+        }
         None if phi == s * s => Ok(()),
         None => Err(format!("φ is {phi}, expected {}", s * s).into()),
     }

@@ -188,7 +188,11 @@ fn check_function(module: &Module, func: FuncId) -> Result<(), Error> {
 }
 
 /// Puts the derivative that the options ask for into the module, and says which function it is.
-fn differentiate(module: &Verified<Module>, func: FuncId, options: &Options) -> Result<(Verified<Module>, FuncId), Error> {
+fn differentiate(
+    module: &Verified<Module>,
+    func: FuncId,
+    options: &Options,
+) -> Result<(Verified<Module>, FuncId), Error> {
     check_function(module, func)?;
     let Some(Differentiate { derivative, wrt }) = &options.differentiate else {
         return Ok((module.clone(), func));
@@ -220,7 +224,12 @@ fn positions(function: &Function, names: &[String]) -> Result<Vec<usize>, Error>
     names.iter().map(find).collect()
 }
 
-fn optimize(m: &Verified<Module>, func: FuncId, options: &Options, report: &mut Report) -> Result<Verified<Module>, Error> {
+fn optimize(
+    m: &Verified<Module>,
+    func: FuncId,
+    options: &Options,
+    report: &mut Report,
+) -> Result<Verified<Module>, Error> {
     let limit = options.pass_limit.as_ref().map(|limit| match limit {
         PassLimit::Before(name) => Limit::Before(name),
         PassLimit::After(name) => Limit::After(name),
@@ -243,7 +252,12 @@ fn lower(function: &Function, plan: &Plan) -> Result<Program, Error> {
     Ok(program)
 }
 
-fn generate(f: &Function, program: &Program, options: &Options, text: bool) -> Result<pullback_codegen::Compiled, Error> {
+fn generate(
+    f: &Function,
+    program: &Program,
+    options: &Options,
+    text: bool,
+) -> Result<pullback_codegen::Compiled, Error> {
     let Options { features, threads, verify_each: verify, .. } = *options;
     let options = pullback_codegen::Options { features, threads, verify, clif: text, asm: text };
     Ok(pullback_codegen::compile(program, signature(f), &options)?)

@@ -30,14 +30,16 @@ pub use arrays::{run_arrays, to_array, to_tensor};
 pub use compile::{Report, Stage, Timing, compile, compile_with_report, dump};
 pub use error::Error;
 pub use options::{Derivative, Differentiate, Options, PassLimit};
+pub use pullback_autodiff::{grad, jvp, linearize, transpose, value_and_grad, vjp};
 pub use pullback_codegen::Features;
-pub use pullback_graph::{Graph, Tensor, trace};
+pub use pullback_graph::{Graph, Tensor, nn, optim, trace};
 pub use pullback_ir::{DType, FuncId, Function, Module, Verified, parse_module, verify};
 pub use pullback_runtime::{ArgMut, ArgRef, Executable};
 
 /// What most programs need, to be imported whole.
 pub mod prelude {
     pub use crate::{
-        ArgMut, ArgRef, DType, Executable, FuncId, Graph, Module, Options, Tensor, Verified, compile, trace, verify,
+        ArgMut, ArgRef, DType, Executable, FuncId, Graph, Module, Options, Tensor, Verified, compile, trace,
+        value_and_grad, verify,
     };
 }

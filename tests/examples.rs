@@ -83,7 +83,11 @@ fn digits_learns_to_read() {
 fn digits_is_repeatable_and_explains_itself() {
     let accuracy = |seed: &str| {
         let printed = holds("digits", &["--epochs", "2", "--seed", seed]);
-        printed.lines().filter(|line| line.starts_with("epoch") || line.contains("accuracy")).map(String::from).collect::<Vec<_>>()
+        printed
+            .lines()
+            .filter(|line| line.starts_with("epoch") || line.contains("accuracy"))
+            .map(String::from)
+            .collect::<Vec<_>>()
     };
     assert_eq!(accuracy("7"), accuracy("7"));
     assert_ne!(accuracy("7"), accuracy("8"));

@@ -1,6 +1,7 @@
-//! Everything that compiles, in one place: machine code run on arrays, and dumps of the stages behind the tensor IR.
+//! Everything that compiles, in one place: machine code run on arrays, dumps of every stage, and timings.
 
 use clap::ValueEnum;
+use pullback::{Error, Options, PassLimit, Report};
 use pullback_interp::Array;
 use pullback_ir::{FuncId, Module, Verified};
 
@@ -25,22 +26,61 @@ pub enum Stage {
     Asm,
 }
 
+impl From<Stage> for pullback::Stage {
+    fn from(stage: Stage) -> Self {
+        match stage {
+            Stage::Tensor => Self::Tensor,
+            Stage::Adjoint => Self::Adjoint,
+            Stage::Optimized => Self::Optimized,
+            Stage::Fused => Self::Fused,
+            Stage::Loops => Self::Loops,
+            Stage::Clif => Self::Clif,
+            Stage::Asm => Self::Asm,
+        }
+    }
+}
+
 /// The results of a compiled function.
 ///
 /// # Errors
 /// If it cannot be compiled, or the inputs do not fit.
-pub fn run(_module: &Verified<Module>, _func: FuncId, _inputs: &[Array]) -> Result<Vec<Array>, Failure> {
-    Err(missing())
+pub fn run(
+    module: &Verified<Module>,
+    func: FuncId,
+    inputs: &[Array],
+    options: &Options,
+) -> Result<Vec<Array>, Failure> {
+    let executable = pullback::compile(module, func, options).map_err(failure)?;
+    pullback::run_arrays(&executable, inputs).map_err(failure)
 }
 
-/// A stage behind the tensor IR as text.
+/// A stage as text.
 ///
 /// # Errors
-/// If the function cannot be lowered that far.
-pub fn dump(_module: &Verified<Module>, _func: FuncId, _stage: Stage) -> Result<String, Failure> {
-    Err(missing())
+/// If the function cannot be lowered that far, or a pass of the options does not exist.
+pub fn dump(module: &Verified<Module>, func: FuncId, stage: Stage, options: &Options) -> Result<String, Failure> {
+    pullback::dump(module, func, options, stage.into()).map_err(failure)
 }
 
-fn missing() -> Failure {
-    Failure::program("this build has no code generation; run with --interpret, or dump a stage up to `optimized`")
+/// What compiling a function does, and how long each part takes.
+///
+/// # Errors
+/// If it cannot be compiled.
+pub fn report(module: &Verified<Module>, func: FuncId, options: &Options) -> Result<Report, Failure> {
+    pullback::compile_with_report(module, func, options).map(|(_, report)| report).map_err(failure)
+}
+
+/// The options that cut the passes short.
+#[must_use]
+pub fn options(after: Option<&str>, before: Option<&str>, fusion: bool) -> Options {
+    let after = after.map(|pass| PassLimit::After(pass.into()));
+    let before = before.map(|pass| PassLimit::Before(pass.into()));
+    Options { pass_limit: after.or(before), fusion, ..Options::default() }
+}
+
+fn failure(error: Error) -> Failure {
+    match error {
+        Error::User(_) | Error::Limit(_) => Failure::program(error),
+        Error::Bug(message) => Failure::Bug(message),
+    }
 }

@@ -8,9 +8,11 @@
 
 use std::error::Error;
 
-use pullback::optim::{Adam, AdamState};
-use pullback::{ArgMut, ArgRef, DType, Executable, FuncId, Graph, Module, Options, Tensor, Verified};
-use pullback::{compile, nn, runtime, trace, value_and_grad, verify};
+use pullback::autodiff::value_and_grad;
+use pullback::graph::nn;
+use pullback::graph::optim::{Adam, AdamState};
+use pullback::prelude::*;
+use pullback::runtime;
 
 use crate::data::{CLASSES, Digits, PIXELS};
 use crate::rng::SplitMix64;
@@ -77,8 +79,7 @@ fn training_step() -> Result<(Verified<Module>, FuncId), Box<dyn Error>> {
         let _: [Tensor<'_>; COUNT] = gradients;
 
         let next: [AdamState<'_>; COUNT] = std::array::from_fn(|i| {
-            let state =
-                AdamState { parameter: parameters[i], first_moment: means[i], second_moment: squares[i] };
+            let state = AdamState { parameter: parameters[i], first_moment: means[i], second_moment: squares[i] };
             Adam::default().step(state, gradients[i], t, RATE)
         });
         let mut outputs = vec![loss, accuracy];

@@ -1,8 +1,8 @@
 //! [`Executable`]: a compiled program that safe code can call.
 //!
-//! A call needs a table of pointers and an arena. They make up a [`CallState`], of which a small stack is kept: a call takes one,
-//! or makes one if all are in use, and puts it back. So as many exist as there have been callers at the same time, and
-//! a call that finds one allocates nothing.
+//! A call needs a table of pointers and an arena. A small stack of such pairs is kept: a call takes one, or makes one if all are in
+//! use, and puts it back. So as many exist as there have been callers at the same time, and a call that finds one
+//! allocates nothing.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};

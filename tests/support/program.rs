@@ -318,7 +318,7 @@ impl Generator<'_, '_> {
             extents = vec![self.rng.below(4), 0];
         } else {
             for _ in 0..self.rng.below(3) {
-                let divisors: Vec<usize> = (1..=left).filter(|d| left % d == 0).collect();
+                let divisors: Vec<usize> = (1..=left).filter(|d| left.is_multiple_of(*d)).collect();
                 let factor = self.rng.pick(&divisors);
                 extents.push(factor);
                 left /= factor;
@@ -357,7 +357,9 @@ impl Generator<'_, '_> {
             let inner = (extent + extent.saturating_sub(1) * between) as i64;
             let before = (self.rng.below(5) as i64 - 2).max(-inner);
             let after = (self.rng.below(5) as i64 - 2).max(-(inner + before));
-            (low.push(before), high.push(after), interior.push(between));
+            low.push(before);
+            high.push(after);
+            interior.push(between);
             extents.push((inner + before + after) as usize);
         }
         if !self.fits(&extents) {

@@ -34,7 +34,8 @@ impl Case {
 
     /// The case in a module of its own, with all calls inlined.
     pub fn inlined(&self) -> Self {
-        let function = inline_calls(&self.module, self.function()).unwrap_or_else(|error| panic!("{error}\n{}", self.text()));
+        let function =
+            inline_calls(&self.module, self.function()).unwrap_or_else(|error| panic!("{error}\n{}", self.text()));
         Self::of(function, self.inputs.clone())
     }
 

@@ -7,8 +7,7 @@ use std::sync::Arc;
 
 use pullback_ir::op::{BroadcastSpec, SliceSpec};
 use pullback_ir::{
-    Binary, Builder, Comparison, DType, DotDims, FuncId, Literal, Module, Op, PadSpec, Reduction, Scalar, Shape, Type,
-    Unary,
+    Binary, Builder, Comparison, DType, FuncId, Literal, Module, Op, PadSpec, Reduction, Scalar, Shape, Type, Unary,
 };
 
 /// One operation per row of the table.
@@ -33,7 +32,7 @@ pub fn templates() -> Vec<Op> {
         Op::Slice(Box::new(SliceSpec { start: [].into(), limit: [].into(), stride: [].into() })),
         Op::Pad(Box::new(PadSpec { low: [].into(), high: [].into(), interior: [].into() })),
         Op::Concatenate { axis: 0 },
-        Op::Dot(Box::new(DotDims::default())),
+        Op::Dot(Box::default()),
         Op::Call(some_function()),
     ]);
     list

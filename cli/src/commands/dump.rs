@@ -3,9 +3,10 @@
 use std::time::{Duration, Instant};
 
 use comfy_table::{CellAlignment, Table, presets};
+use pullback::Report;
 use pullback_ir::print::{PrintOptions, function_to_string};
 use pullback_ir::{FuncId, Module, Verified};
-use pullback_optimize::pipeline::{DEFAULT, Limit, PipelineOptions, run_pipeline};
+use pullback_optimize::{find_pass, pipeline};
 
 use super::grad::{derive_failure, optimize_failure};
 use crate::backend::{self, Stage};
@@ -42,16 +43,19 @@ pub struct Args {
     /// How to differentiate; reverse mode keeps the function's results before the gradients
     #[arg(short, long, value_enum, default_value_t = Mode::Reverse)]
     mode: Mode,
-    /// Print the tensor IR as it leaves this optimisation pass for the first time
+    /// Stop the optimisation where the program leaves this pass for the first time
     #[arg(long, value_name = "PASS", conflicts_with = "before")]
     after: Option<String>,
-    /// Print the tensor IR as it reaches this optimisation pass for the first time
+    /// Stop the optimisation where the program reaches this pass for the first time
     #[arg(long, value_name = "PASS")]
     before: Option<String>,
-    /// Say behind each instruction of the tensor IR where it came from
+    /// Give every instruction a loop nest of its own
     #[arg(long)]
+    no_fusion: bool,
+    /// Say behind each instruction of the tensor IR where it came from
+    #[arg(long, conflicts_with_all = ["after", "before"])]
     provenance: bool,
-    /// Print how long each step took to the standard error
+    /// Compile, and print how long each step took to the standard error
     #[arg(long)]
     timings: bool,
 }
@@ -61,99 +65,79 @@ pub struct Args {
 /// # Errors
 /// If the program is wrong, cannot be differentiated or cannot be lowered so far.
 pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Failure> {
-    let limit = match (&args.after, &args.before) {
-        (Some(pass), _) => Some(Limit::After(pass)),
-        (None, Some(pass)) => Some(Limit::Before(pass)),
-        (None, None) => None,
-    };
-    if limit.is_some() && args.stage != Stage::Optimized {
-        return Err(Failure::Usage("--after and --before print the tensor IR, expected --stage optimized".into()));
+    for pass in args.after.iter().chain(&args.before) {
+        if args.stage < Stage::Optimized {
+            return Err(Failure::Usage("--after and --before are for the stages from `optimized` on".into()));
+        }
+        if find_pass(pass).is_none() {
+            let known = pipeline::ALL.iter().map(|pass| pass.name).collect::<Vec<_>>().join(", ");
+            return Err(Failure::Usage(format!("there is no pass `{pass}`, expected one of: {known}")));
+        }
     }
-    let mut timings = Timings::default();
-    let program = timings.time("parse and verify", || Program::load(&args.file, console.color))?;
+    let start = Instant::now();
+    let program = Program::load(&args.file, console.color)?;
+    let parsed = start.elapsed();
     let func = find_function(&program.module, args.function.as_deref())?;
-    let text = stage_text(args, &program, func, limit, &mut timings)?;
+    let start = Instant::now();
+    let derived = args.stage == Stage::Adjoint || !args.wrt.is_empty();
+    let (module, subject) = if derived { derivative(args, &program, func)? } else { (program.module.clone(), func) };
+    let differentiated = start.elapsed();
+    let options = backend::options(args.after.as_deref(), args.before.as_deref(), !args.no_fusion);
+    let text = match args.stage {
+        Stage::Tensor => print(args, &program.module, func),
+        Stage::Adjoint => print(args, &module, subject),
+        Stage::Optimized if args.provenance => {
+            let optimized = pullback_optimize::optimize(&module, subject)
+                .map_err(|error| optimize_failure(&program, &error, func))?;
+            print(args, &optimized.module, subject)
+        }
+        Stage::Optimized | Stage::Fused | Stage::Loops | Stage::Clif | Stage::Asm => {
+            backend::dump(&module, subject, args.stage, &options)?
+        }
+    };
     write!(console.out, "{text}")?;
+    if !text.ends_with('\n') {
+        writeln!(console.out)?;
+    }
     if args.timings {
-        writeln!(console.err, "{}", timings.table())?;
+        let report = backend::report(&module, subject, &options)?;
+        let before = [("parse and verify", parsed), ("differentiate", differentiated)];
+        writeln!(console.err, "{}", timings(&before, &report))?;
     }
     Ok(Exit::Success)
 }
 
-fn stage_text(
-    args: &Args,
-    program: &Program,
-    func: FuncId,
-    limit: Option<Limit<'_>>,
-    timings: &mut Timings,
-) -> Result<String, Failure> {
-    let print = |module: &Verified<Module>, func| {
-        let options = PrintOptions { provenance: args.provenance };
-        function_to_string(module, module.function(func), options)
-    };
-    if args.stage == Stage::Tensor {
-        return Ok(print(&program.module, func));
-    }
-    let derived = args.stage == Stage::Adjoint || !args.wrt.is_empty();
-    let (module, subject) = if derived {
-        let wrt = find_params(&program.module, func, &args.wrt)?;
-        let derivative = timings
-            .time("differentiate", || derive::differentiate(&program.module, func, &wrt, args.mode, true))
-            .map_err(|error| derive_failure(program, &error, func))?;
-        add_function(&program.module, derivative, "differentiation")?
-    } else {
-        (program.module.clone(), func)
-    };
-    match args.stage {
-        Stage::Tensor | Stage::Adjoint => Ok(print(&module, subject)),
-        Stage::Optimized => {
-            let options = PipelineOptions { limit, ..PipelineOptions::default() };
-            let mut observer = |pass: &pullback_optimize::Pass, _: &_, _: &_, time| timings.add(pass.name, time);
-            let optimized = run_pipeline(&module, subject, DEFAULT, &options, &mut observer)
-                .map_err(|error| optimize_failure(program, &error, func))?;
-            Ok(print(&optimized.module, subject))
-        }
-        Stage::Fused | Stage::Loops | Stage::Clif | Stage::Asm => {
-            timings.time("compile", || backend::dump(&module, subject, args.stage))
-        }
-    }
+fn print(args: &Args, module: &Module, func: FuncId) -> String {
+    function_to_string(module, module.function(func), PrintOptions { provenance: args.provenance })
 }
 
-/// How long each step took; a step that runs again is added up.
-#[derive(Default)]
-struct Timings(Vec<(String, Duration, usize)>);
+fn derivative(args: &Args, program: &Program, func: FuncId) -> Result<(Verified<Module>, FuncId), Failure> {
+    let wrt = find_params(&program.module, func, &args.wrt)?;
+    let derivative = derive::differentiate(&program.module, func, &wrt, args.mode, true)
+        .map_err(|error| derive_failure(program, &error, func))?;
+    add_function(&program.module, derivative, "differentiation")
+}
 
-impl Timings {
-    fn time<T>(&mut self, step: &str, run: impl FnOnce() -> T) -> T {
-        let start = Instant::now();
-        let value = run();
-        self.add(step, start.elapsed());
-        value
+/// One row per stage, and one per pass or kernel under its stage.
+fn timings(before: &[(&str, Duration)], report: &Report) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(["step", "ms", "instructions"]);
+    let ms = |time: Duration| format!("{:.3}", time.as_secs_f64() * 1e3);
+    for (step, time) in before {
+        table.add_row([(*step).to_string(), ms(*time), String::new()]);
     }
-
-    fn add(&mut self, step: &str, time: Duration) {
-        match self.0.iter_mut().find(|(known, _, _)| known == step) {
-            Some((_, total, runs)) => {
-                *total += time;
-                *runs += 1;
-            }
-            None => self.0.push((step.into(), time, 1)),
+    // The differentiation is done before, so that its mistakes point into the file.
+    for timing in report.timings.iter().filter(|timing| timing.stage != "differentiate") {
+        let step = if timing.part.is_empty() { timing.stage.into() } else { format!("  {}", timing.part) };
+        let change = timing.instructions.map(|(before, after)| format!("{before} -> {after}")).unwrap_or_default();
+        table.add_row([step, ms(timing.time), change]);
+    }
+    let total = report.total() + before.iter().map(|(_, time)| *time).sum::<Duration>();
+    table.add_row(["total".to_string(), ms(total), String::new()]);
+    for column in 1..3 {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
         }
     }
-
-    fn table(&self) -> Table {
-        let mut table = Table::new();
-        table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(["step", "runs", "ms"]);
-        for (step, time, runs) in &self.0 {
-            table.add_row([step.clone(), runs.to_string(), format!("{:.3}", time.as_secs_f64() * 1e3)]);
-        }
-        let total: Duration = self.0.iter().map(|(_, time, _)| *time).sum();
-        table.add_row(["total".into(), String::new(), format!("{:.3}", total.as_secs_f64() * 1e3)]);
-        for column in 1..3 {
-            if let Some(column) = table.column_mut(column) {
-                column.set_cell_alignment(CellAlignment::Right);
-            }
-        }
-        table
-    }
+    table
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use pullback::Options;
 use pullback_interp::Array;
 use serde_json::json;
 
@@ -59,7 +60,7 @@ pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Failure> {
         pullback_interp::evaluate(&program.module, func, &inputs)
             .map_err(|error| program.failure(error.to_string(), None, func))?
     } else {
-        backend::run(&program.module, func, &inputs)?
+        backend::run(&program.module, func, &inputs, &Options::default())?
     };
     let function = program.module.function(func);
     let names = result_names(&program.module, function);

@@ -173,15 +173,20 @@ fn compile(test: &TextTest, program: &Program, stage: Option<Stage>, outcome: &m
         (program.module.clone(), None)
     };
     if let (Some(stage), Some(func)) = (stage, subject) {
-        outcome.output = Some(backend::dump(&module, func, stage)?);
+        outcome.output = Some(backend::dump(&module, func, stage, &checked())?);
     }
     interpret_cases(test, program, &module, subject, "interpreter", outcome)?;
     for case in &test.runs {
         let func = case_function(test, program, subject, case)?;
-        let results = backend::run(&module, func, &case_inputs(&module, func, case)?)?;
+        let results = backend::run(&module, func, &case_inputs(&module, func, case)?, &checked())?;
         outcome.computed.push(Computed { case: case.clone(), by: "machine code", results });
     }
     Ok(())
+}
+
+/// Verifies behind every pass.
+fn checked() -> pullback::Options {
+    pullback::Options { verify_each: true, ..pullback::Options::default() }
 }
 
 fn print(module: &Module, func: FuncId) -> String {

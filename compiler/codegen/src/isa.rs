@@ -31,14 +31,15 @@ pub(crate) struct Target {
 const BASELINE_X86_64: [&str; 6] = ["has_cmpxchg16b", "has_sse3", "has_ssse3", "has_sse41", "has_sse42", "has_popcnt"];
 
 impl Target {
-    /// The target for the processor we run on.
-    pub(crate) fn host(features: Features, verify: bool) -> Result<Self, Error> {
+    /// The target for the processor we run on. `labels` keeps where blocks begin, for disassembly.
+    pub(crate) fn host(features: Features, verify: bool, labels: bool) -> Result<Self, Error> {
         let internal = |error: &dyn std::fmt::Display| Error::bug("target settings", error.to_string());
         let mut flags = settings::builder();
-        let verify = if verify { "true" } else { "false" };
+        let switch = |on| if on { "true" } else { "false" };
         let settings = [
             ("opt_level", "speed"),
-            ("enable_verifier", verify),
+            ("enable_verifier", switch(verify)),
+            ("machine_code_cfg_info", switch(labels)),
             ("is_pic", "false"),
             // Functions of this process may be further away than a near call reaches.
             ("use_colocated_libcalls", "false"),

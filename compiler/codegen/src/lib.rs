@@ -1,6 +1,6 @@
 //! Code generation: loop IR to machine code through Cranelift.
 //!
-//! [`compile`] takes a verified loop-IR program to an [`Executable`](pullback_runtime::Executable). The steps, one file or folder each:
+//! [`compile`] takes a verified loop-IR program to an [`Executable`]. The steps, one file or folder each:
 //!
 //! * [`isa`]: the target, that is which instructions may be used.
 //! * `layout`: where buffers are in the table of pointers that a program is called with, and whether they fit the signature.
@@ -10,8 +10,9 @@
 //!
 //! There is no optimisation here: what a loop looks like was decided in the loop IR, and Cranelift does the rest (common
 //! subexpressions, moving invariants out of loops, instruction selection, registers). What this crate promises is in the
-//! runtime's [`abi`](pullback_runtime::abi): generated code stays inside its buffers if the program passed the loop IR's verifier, does not trap and
-//! does not unwind. A program that breaks a rule of the loop IR that matters here is refused as a bug, not compiled.
+//! runtime's [`abi`](pullback_runtime::abi): generated code stays inside its buffers, does not trap and does not unwind. The loop IR's
+//! verifier has established that already; since safe code relies on it, emission checks once more, access by access and at compile time,
+//! that no loop leaves a buffer, and refuses as a bug, and does not compile, a program that breaks a rule that matters here.
 #![deny(unsafe_code)]
 
 mod emit;
@@ -65,7 +66,8 @@ pub struct Compiled {
     pub timings: Timings,
     /// The Cranelift IR of every function before optimisation, if asked for.
     pub clif: Option<String>,
-    /// The disassembly of every function, if asked for.
+    /// The disassembly of every function, if asked for. Targets of jumps are offsets, which head the blocks; the bytes after
+    /// a function's last block are its constants, shown as if they were code.
     pub asm: Option<String>,
 }
 
@@ -76,7 +78,7 @@ pub struct Compiled {
 /// program is not what the loop IR says or does not fit the signature.
 pub fn compile(program: &Program, signature: Signature, options: &Options) -> Result<Compiled, Error> {
     let start = Instant::now();
-    let target = isa::Target::host(options.features, options.verify)?;
+    let target = isa::Target::host(options.features, options.verify, options.asm)?;
     let layout = layout::Layout::new(program, &signature)?;
     let settings =
         emit::Settings { fma: target.fma, threads: options.threads, clif: options.clif, asm: options.asm };

@@ -65,9 +65,9 @@ pub enum Derivative {
     Linear,
     /// Linear in each of two operands.
     Bilinear,
-    /// The local derivative is a function of the operands.
+    /// The local derivative needs operands, and may use the result as well.
     UsesInput,
-    /// The local derivative is a function of the result.
+    /// The local derivative needs the result alone.
     UsesOutput,
     /// Made from the callee's.
     Call,

@@ -135,7 +135,10 @@ pub fn inline_calls(module: &Verified<Module>, function: &Function) -> Result<Fu
     if instructions > MAX_INLINED_INSTRUCTIONS {
         b.fail("call", format!("inlining the calls of @{} gives {instructions} instructions, at most {MAX_INLINED_INSTRUCTIONS} are supported", function.name));
     } else if depth > MAX_CALL_DEPTH {
-        b.fail("call", format!("the calls of @{} nest {depth} deep, at most {MAX_CALL_DEPTH} are supported", function.name));
+        b.fail(
+            "call",
+            format!("the calls of @{} nest {depth} deep, at most {MAX_CALL_DEPTH} are supported", function.name),
+        );
     } else {
         let mut map = ValueMap::new();
         copy_params(&b, function, &mut map);
@@ -188,7 +191,9 @@ mod tests {
 
     #[test]
     fn inlining_that_would_explode_or_nest_too_deep_is_refused() {
-        let top = |module: &Verified<Module>| inline_calls(module, module.functions().last().unwrap().1).map(|f| f.insts().len());
+        let top = |module: &Verified<Module>| {
+            inline_calls(module, module.functions().last().unwrap().1).map(|f| f.insts().len())
+        };
         assert_eq!(top(&tower(4, 2)).unwrap(), 16);
         assert!(top(&tower(60, 2)).unwrap_err().message.contains("instructions"));
         assert!(top(&tower(20_000, 1)).unwrap_err().message.contains("nest 19999 deep"));

@@ -66,7 +66,9 @@ fn count_uses(stmts: &[Stmt], uses: &mut SecondaryMap<Var, u32>) {
 pub fn for_each_operand(expr: &Expr, visit: &mut impl FnMut(Var)) {
     match expr {
         Expr::Const(_) | Expr::Position { .. } | Expr::Load(_) => {}
-        Expr::Splat(x) | Expr::Unary(_, x) | Expr::IsFinite(x) | Expr::Convert(x) | Expr::ReduceLanes(_, x) => visit(*x),
+        Expr::Splat(x) | Expr::Unary(_, x) | Expr::IsFinite(x) | Expr::Convert(x) | Expr::ReduceLanes(_, x) => {
+            visit(*x)
+        }
         Expr::Binary(_, x, y) | Expr::Compare(_, x, y) => {
             visit(*x);
             visit(*y);

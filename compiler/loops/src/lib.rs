@@ -21,15 +21,21 @@
 
 pub mod contract_mul_add;
 pub mod error;
+pub mod interpret;
 pub mod lower;
 pub mod memory;
+pub mod parse;
 pub mod print;
 pub mod program;
 pub mod schedule;
+pub mod verify;
 
 pub use contract_mul_add::contract_mul_add;
 pub use error::Error;
+pub use interpret::interpret;
 pub use lower::lower;
+pub use parse::parse_program;
 pub use program::{
-    Affine, Buffer, BufferData, Carried, Expr, For, Gemm, Index, Kernel, Matrix, Place, Program, Space, Stmt, Var, VarType,
+    Affine, Buffer, BufferData, Carried, Expr, For, Gemm, Index, Kernel, Matrix, Place, Program, Space, Stmt, Var,
+    VarType,
 };

@@ -90,7 +90,8 @@ struct Arena {
 
 impl Arena {
     fn take(&mut self, size: usize) -> Result<usize, Error> {
-        let fit = self.free.iter().filter(|&(_, &length)| length >= size).min_by_key(|&(&offset, &length)| (length, offset));
+        let fit =
+            self.free.iter().filter(|&(_, &length)| length >= size).min_by_key(|&(&offset, &length)| (length, offset));
         if let Some((&offset, &length)) = fit {
             self.free.remove(&offset);
             if length > size {

@@ -21,7 +21,7 @@ use std::fmt::{self, Write};
 
 use cranelift_entity::SecondaryMap;
 
-use crate::program::{Affine, Expr, For, Gemm, Index, Kernel, Matrix, Place, Program, Space, Stmt, Var, VarType};
+use crate::program::{Affine, Buffer, Expr, For, Gemm, Index, Kernel, Matrix, Place, Program, Space, Stmt, Var, VarType};
 
 impl fmt::Display for VarType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -39,18 +39,38 @@ impl fmt::Display for Program {
                 Space::Output(position) => writeln!(f, "output {position}")?,
                 Space::Arena(offset) => writeln!(f, "arena {offset}")?,
                 Space::Constant(literal) => {
-                    let elements: Vec<String> = literal.to_elements().iter().map(|element| element.to_string()).collect();
+                    let elements: Vec<String> =
+                        literal.to_elements().iter().map(|element| element.to_string()).collect();
                     writeln!(f, "constant [{}]", elements.join(", "))?;
                 }
             }
         }
         writeln!(f, "  arena {}", self.arena_bytes)?;
-        let mut printer = Printer { program: self, vars: SecondaryMap::new(), next_var: 0, indices: SecondaryMap::new(), next_index: 0 };
+        let mut printer = Printer {
+            program: self,
+            vars: SecondaryMap::new(),
+            next_var: 0,
+            indices: SecondaryMap::new(),
+            next_index: 0,
+        };
         for kernel in &self.kernels {
             f.write_str(&printer.kernel(kernel))?;
         }
         writeln!(f, "}}")
     }
+}
+
+/// Statements as they stand in the program's text, loops without their bodies; empty for `None`. The program need not be valid.
+pub(crate) fn stmts_to_strings(program: &Program, stmts: &[Option<&Stmt>]) -> Vec<String> {
+    if stmts.is_empty() {
+        return Vec::new();
+    }
+    // Variables and counters have their numbers once everything was printed.
+    let mut printer = Printer::new(program);
+    for kernel in &program.kernels {
+        let _ = printer.kernel(kernel);
+    }
+    stmts.iter().map(|stmt| stmt.map(|stmt| printer.head(stmt)).unwrap_or_default()).collect()
 }
 
 struct Printer<'a> {
@@ -61,7 +81,11 @@ struct Printer<'a> {
     next_index: u32,
 }
 
-impl Printer<'_> {
+impl<'a> Printer<'a> {
+    fn new(program: &'a Program) -> Self {
+        Self { program, vars: SecondaryMap::new(), next_var: 0, indices: SecondaryMap::new(), next_index: 0 }
+    }
+
     fn kernel(&mut self, kernel: &Kernel) -> String {
         let about = kernel.about.replace(['"', '\\', '\n'], "'");
         let mut out = format!("\n  kernel @{} \"{about}\" {{\n", kernel.name);
@@ -72,7 +96,9 @@ impl Printer<'_> {
     }
 
     fn define(&mut self, var: Var) -> String {
-        self.vars[var] = self.next_var;
+        if self.program.vars.is_valid(var) {
+            self.vars[var] = self.next_var;
+        }
         self.next_var += 1;
         self.var(var)
     }
@@ -81,8 +107,25 @@ impl Printer<'_> {
         format!("v{}", self.vars[var])
     }
 
-    fn ty(&self, var: Var) -> VarType {
-        self.program.vars[var]
+    fn ty(&self, var: Var) -> String {
+        self.program.vars.get(var).map_or_else(|| "?".into(), VarType::to_string)
+    }
+
+    fn buffer(&self, buffer: Buffer) -> String {
+        self.program.buffers.get(buffer).map_or_else(|| format!("?{buffer}"), |data| data.name.to_string())
+    }
+
+    /// A statement whose variables have their numbers, a loop without its body.
+    fn head(&self, stmt: &Stmt) -> String {
+        match stmt {
+            Stmt::Let(var, expr) => format!("{} = {} : {}", self.var(*var), self.expr(expr), self.ty(*var)),
+            Stmt::Store(place, var) => format!("store {}, {}", self.place(place), self.var(*var)),
+            Stmt::For(inner) => {
+                let For { index, extent, step, .. } = &**inner;
+                format!("for i{} = 0 to {extent} step {step} {{", self.indices[*index])
+            }
+            Stmt::Gemm(gemm) => self.gemm(gemm),
+        }
     }
 
     fn stmts(&mut self, out: &mut String, stmts: &[Stmt], depth: usize) -> fmt::Result {
@@ -106,9 +149,12 @@ impl Printer<'_> {
         // The results are defined after the body in the numbering, though they stand before it.
         let mut head = String::new();
         let inits: Vec<String> = inner.carried.iter().map(|carried| self.var(carried.init)).collect();
-        self.indices[inner.index] = self.next_index;
+        let index = self.next_index;
         self.next_index += 1;
-        write!(head, "for i{} = 0 to {} step {}", self.indices[inner.index], inner.extent, inner.step)?;
+        if inner.index.as_u32() < self.program.index_count {
+            self.indices[inner.index] = index;
+        }
+        write!(head, "for i{index} = 0 to {} step {}", inner.extent, inner.step)?;
         let mut carry = Vec::new();
         for (carried, init) in inner.carried.iter().zip(inits) {
             carry.push(format!("{} = {init} : {}", self.define(carried.param), self.ty(carried.param)));
@@ -148,12 +194,12 @@ impl Printer<'_> {
     }
 
     fn place(&self, place: &Place) -> String {
-        let name = &self.program.buffers[place.buffer].name;
+        let name = self.buffer(place.buffer);
         format!("%{name}[{}]{}", self.affine(&place.index), stride(place.lane_stride))
     }
 
     fn matrix(&self, matrix: &Matrix) -> String {
-        let name = &self.program.buffers[matrix.buffer].name;
+        let name = self.buffer(matrix.buffer);
         format!("%{name}[{}; {}, {}]", self.affine(&matrix.index), matrix.row_stride, matrix.column_stride)
     }
 
@@ -166,9 +212,12 @@ impl Printer<'_> {
 
     fn affine(&self, affine: &Affine) -> String {
         let mut out = String::new();
-        for &(index, coefficient) in &affine.terms {
-            let name = format!("i{}", self.indices[index]);
-            let term = if coefficient.abs() == 1 { name } else { format!("{}*{name}", coefficient.abs()) };
+        // In the order that the text gives the counters, so that reading it back gives the same text.
+        let mut terms: Vec<(u32, i64)> = affine.terms.iter().map(|&(index, by)| (self.indices[index], by)).collect();
+        terms.sort_unstable();
+        for (number, coefficient) in terms {
+            let factor = coefficient.unsigned_abs();
+            let term = if factor == 1 { format!("i{number}") } else { format!("{factor}*i{number}") };
             match (out.is_empty(), coefficient < 0) {
                 (true, false) => out.push_str(&term),
                 (true, true) => out = format!("-{term}"),
@@ -178,7 +227,7 @@ impl Printer<'_> {
         match (out.is_empty(), affine.offset) {
             (true, offset) => offset.to_string(),
             (false, 0) => out,
-            (false, offset) => format!("{out} {} {}", if offset < 0 { '-' } else { '+' }, offset.abs()),
+            (false, offset) => format!("{out} {} {}", if offset < 0 { '-' } else { '+' }, offset.unsigned_abs()),
         }
     }
 }

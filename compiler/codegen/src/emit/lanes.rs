@@ -108,14 +108,12 @@ impl Emitter<'_, '_> {
     pub(super) fn position(&mut self, ty: VarType, index: &Affine, lane_stride: i64) -> Result<Value, Error> {
         let counters = self.counters_of(index)?;
         let mut first = self.builder.ins().iconst(types::I64, index.offset);
-        let (mut low, mut high) = (i128::from(index.offset), i128::from(index.offset));
         for (counter, coefficient) in counters {
             if let Some(value) = counter.value {
                 first = self.advance(first, value, coefficient);
             }
-            let reach = i128::from(counter.last) * i128::from(coefficient);
-            (low, high) = (low + reach.min(0), high + reach.max(0));
         }
+        let (low, high) = self.range(index)?;
         let int = |dtype| VarType { dtype, ..ty };
         let scalar = |dtype| VarType::scalar(dtype);
         match ty.dtype {
@@ -126,7 +124,7 @@ impl Emitter<'_, '_> {
                 // The vector conversion takes 32 bits.
                 let span = i128::from(lane_stride) * i128::from(ty.lanes - 1);
                 let fits = |position: i128| i32::try_from(position).is_ok();
-                if fits(low + span.min(0)) && fits(high + span.max(0)) {
+                if fits(low.saturating_add(span.min(0))) && fits(high.saturating_add(span.max(0))) {
                     let lanes = self.integer_position(int(DType::I32), first, lane_stride)?;
                     return self.convert(lanes, int(DType::I32), ty);
                 }

@@ -12,6 +12,32 @@ use super::kernel::{Base, Counter, Emitter, type_name};
 use crate::error::Error;
 
 impl Emitter<'_, '_> {
+    /// The least and the greatest value of an expression over all iterations of the loops around.
+    pub(super) fn range(&self, index: &Affine) -> Result<(i128, i128), Error> {
+        let (mut low, mut high) = (i128::from(index.offset), i128::from(index.offset));
+        for (counter, coefficient) in self.counters_of(index)? {
+            let reach = i128::from(counter.last) * i128::from(coefficient);
+            (low, high) = (low.saturating_add(reach.min(0)), high.saturating_add(reach.max(0)));
+        }
+        Ok((low, high))
+    }
+
+    /// Refuses an access that would leave its buffer: of the element at `index`, and of those that `count` steps of `stride` reach
+    /// from there, along each of the given directions.
+    pub(super) fn check_inside(&self, buffer: Buffer, index: &Affine, steps: &[(i64, usize)]) -> Result<(), Error> {
+        let (mut low, mut high) = self.range(index)?;
+        for &(stride, count) in steps {
+            let Some(last) = count.checked_sub(1) else { return Ok(()) };
+            let reach = i128::from(stride) * last as i128;
+            (low, high) = (low.saturating_add(reach.min(0)), high.saturating_add(reach.max(0)));
+        }
+        let elements = self.env.program.buffers.get(buffer).map_or(0, |data| data.elements);
+        if low < 0 || high >= elements as i128 {
+            return self.bug(format!("an access of elements {low} to {high} of {buffer}, which has {elements}"));
+        }
+        Ok(())
+    }
+
     /// The address of an element as pointer and offset in bytes, and what may be assumed of an access to it.
     pub(super) fn address(
         &mut self,
@@ -27,7 +53,7 @@ impl Emitter<'_, '_> {
         let size = dtype.bytes() as i64;
         for (counter, coefficient) in self.counters_of(index)? {
             if let Some(counter) = counter.value {
-                pointer = self.advance(pointer, counter, coefficient * size);
+                pointer = self.advance(pointer, counter, coefficient.wrapping_mul(size));
             }
         }
         let bytes = origin + index.offset * size;
@@ -71,6 +97,7 @@ impl Emitter<'_, '_> {
     /// A load of a value of a type.
     pub(super) fn load(&mut self, ty: VarType, place: &Place) -> Result<Value, Error> {
         let register = self.register_type(ty)?;
+        self.check_inside(place.buffer, &place.index, &[(place.lane_stride, usize::from(ty.lanes))])?;
         let (pointer, offset, flags) = self.address(place.buffer, &place.index, ty.dtype)?;
         if ty.lanes == 1 || (place.lane_stride == 1 && ty.dtype != DType::Bool) {
             return Ok(self.builder.ins().load(register, flags, pointer, offset));
@@ -97,6 +124,7 @@ impl Emitter<'_, '_> {
     pub(super) fn store(&mut self, place: &Place, var: Var) -> Result<(), Error> {
         let ty = self.var_type(var)?;
         let value = self.value(var)?;
+        self.check_inside(place.buffer, &place.index, &[(place.lane_stride, usize::from(ty.lanes))])?;
         let (pointer, offset, flags) = self.address(place.buffer, &place.index, ty.dtype)?;
         if flags.readonly() {
             return self.bug(format!("a store of {var}, {}, to {}, which is read only", type_name(ty), place.buffer));

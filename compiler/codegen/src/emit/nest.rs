@@ -95,10 +95,16 @@ impl Emitter<'_, '_> {
         let Some(function) = function else {
             return self.bug(format!("there is no matrix-product kernel for {}", gemm.dtype));
         };
-        let sizes = [gemm.m, gemm.n, gemm.k].map(|size| size as i64);
+        let Gemm { m, n, k, .. } = *gemm;
+        let sizes = [m, n, k].map(|size| size as i64);
         let mut arguments: Vec<Value> = sizes.map(|size| self.builder.ins().iconst(types::I64, size)).to_vec();
-        for matrix in [&gemm.out, &gemm.lhs, &gemm.rhs] {
+        for (matrix, rows, columns) in [(&gemm.out, m, n), (&gemm.lhs, m, k), (&gemm.rhs, k, n)] {
+            let steps = [(matrix.row_stride, rows), (matrix.column_stride, columns)];
+            self.check_inside(matrix.buffer, &matrix.index, &steps)?;
             arguments.extend(self.matrix(matrix, gemm.dtype)?);
+        }
+        if self.base(gemm.out.buffer)?.readonly {
+            return self.bug(format!("a matrix product into {}, which is read only", gemm.out.buffer));
         }
         for flag in [i64::from(gemm.accumulate), self.env.settings.threads as i64] {
             arguments.push(self.builder.ins().iconst(types::I64, flag));

@@ -8,7 +8,7 @@ use pullback_ir::{Binary, DType, Scalar};
 use pullback_loops::{Affine, Expr, Space, Stmt};
 use pullback_runtime::{ArgMut, ArgRef, Executable, Tensor};
 
-use super::support::{FEATURES, Kit, arg, first, vector};
+use super::support::{FEATURES, Kit, arg, first, place, vector};
 
 /// `y = 2 a + b` over a 2 × 4 matrix, through the arena.
 fn twice_plus() -> Kit {
@@ -206,7 +206,7 @@ fn programs_that_do_not_fit_their_signature_are_refused() {
         },
         "no buffer is result 1",
     );
-    refused(|kit| drop(kit.buffer(DType::F32, usize::MAX / 2, Space::Arena(0))), "it is at 0 in an arena");
+    refused(|kit| _ = kit.buffer(DType::F32, usize::MAX / 2, Space::Arena(0)), "it is at 0 in an arena");
 }
 
 #[test]
@@ -255,9 +255,25 @@ fn loop_ir_that_breaks_its_rules_is_refused_not_compiled() {
         "i0 is used outside its loop",
     );
     refused(
-        &|kit| kit.each(5, 2, |_, _| {}),
-        "loop over i0: extent 5, step 2",
+        &|kit| {
+            let x = kit.input(DType::F32, 40);
+            kit.each(5, 1, |kit, i| {
+                kit.each(8, 4, |kit, j| {
+                    kit.load(vector(DType::F32, 4), x, &i.times(8).plus(j, 1).plus_constant(1));
+                });
+            });
+        },
+        "an access of elements 1 to 40 of b0, which has 40",
     );
+    refused(
+        &|kit| {
+            let y = kit.output(DType::F32, 40);
+            let value = kit.set(vector(DType::F32, 4), one.clone());
+            kit.push(Stmt::Store(place(y, &Affine::constant(8), -3), value));
+        },
+        "an access of elements -1 to 8 of b0, which has 40",
+    );
+    refused(&|kit| kit.each(5, 2, |_, _| {}), "loop over i0: extent 5, step 2");
 }
 
 #[test]

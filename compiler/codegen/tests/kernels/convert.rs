@@ -124,11 +124,16 @@ fn every_pair_of_types_converts() {
 
 #[test]
 fn conversions_between_vectors_of_different_width_are_refused() {
-    for (from, to) in [(vector(DType::F32, 4), vector(DType::F64, 2)), (vector(DType::Bool, 4), vector(DType::I64, 2))] {
+    for (from, to) in [(vector(DType::F32, 4), vector(DType::F64, 2)), (vector(DType::Bool, 4), vector(DType::I64, 2))]
+    {
         let mut kit = Kit::new();
         let x = kit.set(from, Expr::Const(Scalar::from_f64(from.dtype, 1.0)));
         kit.set(to, Expr::Convert(x));
-        assert!(kit.error().starts_with("bug in code generation, kernel `kernel0`: a conversion from"), "{}", kit.error());
+        assert!(
+            kit.error().starts_with("bug in code generation, kernel `kernel0`: a conversion from"),
+            "{}",
+            kit.error()
+        );
     }
     let mut kit = Kit::new();
     kit.set(VarType { dtype: DType::U8, lanes: 4 }, Expr::Const(Scalar::U8(1)));

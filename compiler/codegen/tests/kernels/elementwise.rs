@@ -277,7 +277,12 @@ fn logic_of_truth_values() {
     }
 }
 
-fn check_select<T: pullback_runtime::Element + PartialEq + std::fmt::Debug>(dtype: DType, x: [T; 4], y: [T; 4], limit: Scalar) {
+fn check_select<T: pullback_runtime::Element + PartialEq + std::fmt::Debug>(
+    dtype: DType,
+    x: [T; 4],
+    y: [T; 4],
+    limit: Scalar,
+) {
     // Selects `x` in the first and last position, by comparing positions kept in a constant-free way: x == limit.
     for &lanes in lanes_of(dtype) {
         let found = map::<T, T>((dtype, dtype, lanes), &[&x, &y], |kit, v| {

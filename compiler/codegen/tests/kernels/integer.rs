@@ -73,11 +73,7 @@ fn unsigned_bytes_wrap_and_do_not_trap() {
     check_unary(
         DType::U8,
         &values,
-        &[
-            (Unary::Neg, |x| (256 - u32::from(x)) as u8),
-            (Unary::Abs, |x| x),
-            (Unary::Sign, |x| u8::from(x != 0)),
-        ],
+        &[(Unary::Neg, |x| (256 - u32::from(x)) as u8), (Unary::Abs, |x| x), (Unary::Sign, |x| u8::from(x != 0))],
     );
 }
 
@@ -89,7 +85,15 @@ fn negation_absolute_value_and_sign_wrap_at_the_least_integer() {
         &[
             (Unary::Neg, |x| (-i64::from(x)) as i32),
             (Unary::Abs, |x| i64::from(x).abs() as i32),
-            (Unary::Sign, |x| if x > 0 { 1 } else if x < 0 { -1 } else { 0 }),
+            (Unary::Sign, |x| {
+                if x > 0 {
+                    1
+                } else if x < 0 {
+                    -1
+                } else {
+                    0
+                }
+            }),
         ],
     );
     check_unary(
@@ -98,7 +102,15 @@ fn negation_absolute_value_and_sign_wrap_at_the_least_integer() {
         &[
             (Unary::Neg, |x| (-i128::from(x)) as i64),
             (Unary::Abs, |x| i128::from(x).abs() as i64),
-            (Unary::Sign, |x| if x > 0 { 1 } else if x < 0 { -1 } else { 0 }),
+            (Unary::Sign, |x| {
+                if x > 0 {
+                    1
+                } else if x < 0 {
+                    -1
+                } else {
+                    0
+                }
+            }),
         ],
     );
 }

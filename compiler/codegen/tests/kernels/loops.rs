@@ -35,9 +35,8 @@ fn carried_values_may_swap() {
         let out = kit.output(DType::I64, 2);
         let ty = vector(DType::I64, 1);
         let (a, b) = (kit.set(ty, Expr::Const(Scalar::I64(0))), kit.set(ty, Expr::Const(Scalar::I64(1))));
-        let last = kit.fold(extent, 1, &[a, b], |kit, _, v| {
-            vec![v[1], kit.set(ty, Expr::Binary(Binary::Add, v[0], v[1]))]
-        });
+        let last =
+            kit.fold(extent, 1, &[a, b], |kit, _, v| vec![v[1], kit.set(ty, Expr::Binary(Binary::Add, v[0], v[1]))]);
         kit.store(out, &Affine::constant(0), last[0]);
         kit.store(out, &Affine::constant(1), last[1]);
         for found in kit.run::<i64>(&[]) {
@@ -137,8 +136,7 @@ fn matrix_products_call_the_kernel() {
         let element = |b: usize, r: usize, c: usize| -> f64 {
             (0..k).map(|i| x[b * m * k + r * k + i] * y[c * k + i]).sum::<f64>() + f64::from(u8::from(accumulate))
         };
-        let expected: Vec<f64> =
-            (0..batch * m * n).map(|i| element(i / (m * n), i / n % m, i % n)).collect();
+        let expected: Vec<f64> = (0..batch * m * n).map(|i| element(i / (m * n), i / n % m, i % n)).collect();
         for found in kit.run::<f64>(&[arg(&x), arg(&y)]) {
             assert_eq!(found, expected);
         }
@@ -154,4 +152,18 @@ fn matrix_products_of_integers_are_refused() {
     let (out, lhs, rhs) = (matrix(out), matrix(x), matrix(x));
     kit.push(Stmt::Gemm(Box::new(Gemm { dtype: DType::I32, m: 1, n: 1, k: 1, out, lhs, rhs, accumulate: false })));
     assert!(kit.error().ends_with("there is no matrix-product kernel for i32"));
+}
+
+#[test]
+fn matrix_products_that_leave_a_buffer_or_write_an_argument_are_refused() {
+    let refused = |rows: i64, into_argument: bool, message: &str| {
+        let mut kit = Kit::new();
+        let (x, y) = (kit.input(DType::F32, 6), kit.output(DType::F32, 4));
+        let matrix = |buffer, row_stride| Matrix { buffer, index: Affine::constant(0), row_stride, column_stride: 1 };
+        let (out, lhs, rhs) = (matrix(if into_argument { x } else { y }, 2), matrix(x, rows), matrix(x, 2));
+        kit.push(Stmt::Gemm(Box::new(Gemm { dtype: DType::F32, m: 2, n: 2, k: 3, out, lhs, rhs, accumulate: false })));
+        assert!(kit.error().ends_with(message), "{}", kit.error());
+    };
+    refused(4, false, "an access of elements 0 to 6 of b0, which has 6");
+    refused(3, true, "a matrix product into b0, which is read only");
 }

@@ -132,7 +132,12 @@ fn constant_buffers_and_the_arena_hold_what_kernels_put_there() {
     assert_eq!(names, ["kernel0", "kernel1", "kernel2", "test"]);
 }
 
-fn check_position<T: Element + PartialEq + std::fmt::Debug>(dtype: DType, offset: i64, stride: i64, as_t: fn(i64) -> T) {
+fn check_position<T: Element + PartialEq + std::fmt::Debug>(
+    dtype: DType,
+    offset: i64,
+    stride: i64,
+    as_t: fn(i64) -> T,
+) {
     for &lanes in lanes_of(dtype) {
         let mut kit = Kit::new();
         let out = kit.output(dtype, 24);
@@ -222,7 +227,8 @@ fn reductions_over_lanes_of_every_type() {
         [2i64, -3, 5, 7],
         &[(Add, [11, -1]), (Mul, [-210, -6]), (Max, [7, 2]), (Min, [-3, -3])],
     );
-    for x in [[true; 4], [false; 4], [true, true, false, true], [false, true, true, true], [false, false, true, false]] {
+    for x in [[true; 4], [false; 4], [true, true, false, true], [false, true, true, true], [false, false, true, false]]
+    {
         let all = [x.iter().all(|&b| b), x[0] && x[1]];
         let any = [x.iter().any(|&b| b), x[0] || x[1]];
         check_reduction(DType::Bool, x, &[(And, all), (Or, any)]);

@@ -74,7 +74,13 @@ impl Buffers {
         in_place
     }
 
-    fn copy_result(&mut self, f: &Function, program: &mut Program, position: usize, result: Value) -> Result<(), Error> {
+    fn copy_result(
+        &mut self,
+        f: &Function,
+        program: &mut Program,
+        position: usize,
+        result: Value,
+    ) -> Result<(), Error> {
         let message = || Error::Bug { stage: "lower", message: format!("result {position} is not in memory") };
         let from = self.of[result].expand().ok_or_else(message)?;
         let ty = f.ty(result);

@@ -6,8 +6,8 @@
 
 use pullback_ir::{Function, Inst, Op, Scalar};
 
-use super::bug;
 use super::buffers::Buffers;
+use super::bug;
 use super::nest::Nest;
 use crate::error::Error;
 use crate::program::{Affine, Buffer, For, Gemm, Matrix, Program, Stmt};
@@ -21,8 +21,14 @@ struct Axis {
 }
 
 /// The statements of the contraction `inst`, whose operands and result are in memory.
-pub(super) fn lower(function: &Function, buffers: &Buffers, inst: Inst, program: &mut Program) -> Result<Vec<Stmt>, Error> {
-    let (Op::Dot(dims), &[lhs, rhs], &[out]) = (function.op(inst), function.args(inst), function.inst_results(inst)) else {
+pub(super) fn lower(
+    function: &Function,
+    buffers: &Buffers,
+    inst: Inst,
+    program: &mut Program,
+) -> Result<Vec<Stmt>, Error> {
+    let (Op::Dot(dims), &[lhs, rhs], &[out]) = (function.op(inst), function.args(inst), function.inst_results(inst))
+    else {
         return Err(bug(function, inst, "is not a contraction"));
     };
     let in_memory = |value| buffers.get(value).ok_or_else(|| bug(function, inst, "an operand is not in memory"));
@@ -32,7 +38,8 @@ pub(super) fn lower(function: &Function, buffers: &Buffers, inst: Inst, program:
         return Ok(Vec::new());
     }
     let (x, y) = (function.ty(lhs), function.ty(rhs));
-    let [xs, ys, os] = [x, y, ty].map(|ty| ty.shape.strides().into_iter().map(|stride| stride as i64).collect::<Vec<_>>());
+    let [xs, ys, os] =
+        [x, y, ty].map(|ty| ty.shape.strides().into_iter().map(|stride| stride as i64).collect::<Vec<_>>());
     let extent = |axis: usize| x.shape.extent(axis).unwrap_or(1);
     let (lhs_free, rhs_free) = (dims.lhs_free(x.rank()), dims.rhs_free(y.rank()));
     let batch = dims.lhs_batch.len();
@@ -46,7 +53,8 @@ pub(super) fn lower(function: &Function, buffers: &Buffers, inst: Inst, program:
     });
     let n_axes = n_axes.collect();
     let contract = dims.lhs_contract.iter().zip(dims.rhs_contract.iter());
-    let mut k_axes: Vec<Axis> = contract.map(|(&a, &b)| Axis { extent: extent(a), strides: [xs[a], ys[b], 0] }).collect();
+    let mut k_axes: Vec<Axis> =
+        contract.map(|(&a, &b)| Axis { extent: extent(a), strides: [xs[a], ys[b], 0] }).collect();
     k_axes.sort_by_key(|axis| std::cmp::Reverse(axis.strides[0]));
     let (m, mut loops) = largest(m_axes);
     let (n, more) = largest(n_axes);

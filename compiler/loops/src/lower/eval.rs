@@ -9,8 +9,8 @@ use pullback_ir::{Binary, Function, Inst, Op, Value};
 use pullback_optimize::fuse::is_unit_reshape;
 use smallvec::SmallVec;
 
-use super::bug;
 use super::buffers::Buffers;
+use super::bug;
 use super::nest::{Nest, Position};
 use super::reduce::{Fold, ReduceSchedules};
 use crate::error::Error;
@@ -40,7 +40,9 @@ impl Eval<'_> {
                 self.nest.load(ty.dtype, buffer, index)
             }
             (_, Some(inst)) => self.compute(inst, value, position)?,
-            (_, None) => return Err(Error::Bug { stage: "lower", message: format!("parameter {value} has no buffer") }),
+            (_, None) => {
+                return Err(Error::Bug { stage: "lower", message: format!("parameter {value} has no buffer") });
+            }
         };
         self.nest.remember(key, var);
         Ok(var)
@@ -98,7 +100,9 @@ impl Eval<'_> {
                 let fold = Fold::contraction(function, dims, args[0], args[1]);
                 self.reduce(inst, &fold, position)
             }
-            Op::Pad(_) | Op::Concatenate { .. } => Err(bug(function, inst, "evaluated at a position, expected in memory")),
+            Op::Pad(_) | Op::Concatenate { .. } => {
+                Err(bug(function, inst, "evaluated at a position, expected in memory"))
+            }
             Op::Call(_) => Err(bug(function, inst, "not inlined")),
         }
     }
@@ -129,13 +133,16 @@ impl Eval<'_> {
             }
             Op::Slice(spec) => {
                 let axes = position.iter().enumerate();
-                axes.map(|(axis, at)| at.times(spec.stride[axis] as i64).plus_constant(spec.start[axis] as i64)).collect()
+                axes.map(|(axis, at)| at.times(spec.stride[axis] as i64).plus_constant(spec.start[axis] as i64))
+                    .collect()
             }
             Op::Reshape(shape) if is_unit_reshape(operand, shape) => {
                 let extents = shape.extents();
-                let mut kept = position.iter().zip(&extents).filter(|&(_, &extent)| extent != 1).map(|(at, _)| at.clone());
+                let mut kept =
+                    position.iter().zip(&extents).filter(|&(_, &extent)| extent != 1).map(|(at, _)| at.clone());
                 let axes = operand.extents().into_iter();
-                axes.map(|extent| if extent == 1 { Affine::default() } else { kept.next().unwrap_or_default() }).collect()
+                axes.map(|extent| if extent == 1 { Affine::default() } else { kept.next().unwrap_or_default() })
+                    .collect()
             }
             _ => return Err(bug(self.function, inst, "is not a view")),
         };

@@ -46,7 +46,9 @@ pub fn lower(function: &Function, plan: &Plan) -> Result<Program, Error> {
     let mut names = KernelNames::default();
     for region in &plan.regions {
         let body = match region.kind {
-            RegionKind::Loop | RegionKind::Assemble(_) => region::lower(function, plan, &buffers, region, &mut program)?,
+            RegionKind::Loop | RegionKind::Assemble(_) => {
+                region::lower(function, plan, &buffers, region, &mut program)?
+            }
             RegionKind::Contraction(inst) => contract::lower(function, &buffers, inst, &mut program)?,
         };
         if !body.is_empty() {
@@ -71,8 +73,8 @@ impl KernelNames {
     fn of(&mut self, function: &Function, region: &FusionRegion) -> Arc<str> {
         let named = region.outputs.iter().find_map(|&value| function.value_name(value).cloned());
         let op = region.outputs.first().and_then(|&value| function.def_inst(value));
-        let base: Arc<str> = named
-            .unwrap_or_else(|| op.map_or("kernel", |inst| function.op(inst).name()).replace(' ', "_").into());
+        let base: Arc<str> =
+            named.unwrap_or_else(|| op.map_or("kernel", |inst| function.op(inst).name()).replace(' ', "_").into());
         let count = self.0.entry(base.clone()).or_insert(0);
         *count += 1;
         if *count == 1 {

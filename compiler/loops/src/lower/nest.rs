@@ -6,7 +6,6 @@
 
 use std::collections::HashMap;
 
-use cranelift_entity::{PrimaryMap, SecondaryMap};
 use pullback_ir::{DType, Scalar, Value};
 use smallvec::SmallVec;
 
@@ -40,13 +39,22 @@ pub(super) struct Log {
     pub(super) assigned: Vec<(DType, usize, u32)>,
 }
 
+/// What is known of a variable.
+struct VarData {
+    ty: VarType,
+    /// The frame it is assigned in.
+    depth: u32,
+    constant: Option<Scalar>,
+}
+
 /// A kernel being built.
 pub(super) struct Nest {
-    vars: PrimaryMap<Var, VarType>,
-    next_index: u32,
-    depth_of_var: SecondaryMap<Var, u32>,
-    depth_of_index: SecondaryMap<Index, u32>,
-    constants: SecondaryMap<Var, Option<Scalar>>,
+    /// The number of the first variable and of the first counter: those before are other kernels'.
+    first_var: u32,
+    first_index: u32,
+    vars: Vec<VarData>,
+    /// The frame of each counter.
+    indices: Vec<u32>,
     frames: Vec<Frame>,
     /// The counter whose neighbouring positions are the lanes of vectors, and how many.
     pub(super) vector: Option<(Index, u8)>,
@@ -57,11 +65,10 @@ impl Nest {
     /// Starts a kernel. Variables and counters continue the program's numbers.
     pub(super) fn new(program: &Program) -> Self {
         Self {
-            vars: program.vars.clone(),
-            next_index: program.index_count,
-            depth_of_var: SecondaryMap::new(),
-            depth_of_index: SecondaryMap::new(),
-            constants: SecondaryMap::new(),
+            first_var: program.vars.len() as u32,
+            first_index: program.index_count,
+            vars: Vec::new(),
+            indices: Vec::new(),
             frames: vec![Frame::default()],
             vector: None,
             log: Log::default(),
@@ -70,9 +77,25 @@ impl Nest {
 
     /// Ends the kernel; its variables become the program's.
     pub(super) fn finish(mut self, program: &mut Program) -> Vec<Stmt> {
-        program.vars = self.vars;
-        program.index_count = self.next_index;
+        for var in &self.vars {
+            program.vars.push(var.ty);
+        }
+        program.index_count += self.indices.len() as u32;
         std::mem::take(&mut self.frames[0].stmts)
+    }
+
+    fn new_var(&mut self, ty: VarType, depth: usize) -> Var {
+        let var = Var::from_u32(self.first_var + self.vars.len() as u32);
+        self.vars.push(VarData { ty, depth: depth as u32, constant: None });
+        var
+    }
+
+    fn data(&self, var: Var) -> &VarData {
+        &self.vars[(var.as_u32() - self.first_var) as usize]
+    }
+
+    fn depth_of_var(&self, var: Var) -> usize {
+        self.data(var).depth as usize
     }
 
     /// The number of open loops.
@@ -82,14 +105,12 @@ impl Nest {
 
     /// Opens a loop over `0, step, …` below `extent`; gives the counter and the carried values inside.
     pub(super) fn open(&mut self, extent: usize, step: usize, inits: &[Var]) -> (Index, Vec<Var>) {
-        let index = Index::from_u32(self.next_index);
-        self.next_index += 1;
-        let depth = self.frames.len() as u32;
-        self.depth_of_index[index] = depth;
+        let index = Index::from_u32(self.first_index + self.indices.len() as u32);
+        let depth = self.frames.len();
+        self.indices.push(depth as u32);
         let mut carried = Vec::with_capacity(inits.len());
         for &init in inits {
-            let param = self.vars.push(self.vars[init]);
-            self.depth_of_var[param] = depth;
+            let param = self.new_var(self.ty(init), depth);
             carried.push((param, init));
         }
         let params = carried.iter().map(|pair| pair.0).collect();
@@ -101,18 +122,23 @@ impl Nest {
     /// Closes the innermost loop; gives the carried values after it.
     pub(super) fn close(&mut self, nexts: &[Var]) -> Vec<Var> {
         let Some(frame) = self.frames.pop() else { return Vec::new() };
-        let depth = self.depth() as u32;
+        let depth = self.depth();
         let mut carried = Vec::with_capacity(nexts.len());
         let mut results = Vec::with_capacity(nexts.len());
         for (&(param, init), &next) in frame.carried.iter().zip(nexts) {
-            let result = self.vars.push(self.vars[init]);
-            self.depth_of_var[result] = depth;
+            let result = self.new_var(self.ty(init), depth);
             results.push(result);
             carried.push(Carried { param, init, next, result });
         }
         if let (Some(index), Some(parent)) = (frame.index, self.frames.last_mut()) {
             let body = frame.stmts;
-            parent.stmts.push(Stmt::For(Box::new(For { index, extent: frame.extent, step: frame.step, carried, body })));
+            parent.stmts.push(Stmt::For(Box::new(For {
+                index,
+                extent: frame.extent,
+                step: frame.step,
+                carried,
+                body,
+            })));
         }
         results
     }
@@ -130,7 +156,12 @@ impl Nest {
 
     /// The number of loops open around the innermost counter of an expression.
     pub(super) fn depth_of(&self, affine: &Affine) -> usize {
-        affine.terms.iter().map(|&(index, _)| self.depth_of_index[index] as usize).max().unwrap_or(0)
+        affine
+            .terms
+            .iter()
+            .map(|&(index, _)| self.indices[(index.as_u32() - self.first_index) as usize] as usize)
+            .max()
+            .unwrap_or(0)
     }
 
     /// As [`Nest::depth_of`], over all axes.
@@ -140,7 +171,7 @@ impl Nest {
 
     /// The type of a variable.
     pub(super) fn ty(&self, var: Var) -> VarType {
-        self.vars[var]
+        self.data(var).ty
     }
 
     /// Lanes of what is read at `affine`, and elements from lane to lane.
@@ -152,8 +183,7 @@ impl Nest {
     }
 
     fn push(&mut self, ty: VarType, expr: Expr, depth: usize, weight: u32) -> Var {
-        let var = self.vars.push(ty);
-        self.depth_of_var[var] = depth as u32;
+        let var = self.new_var(ty, depth);
         self.log.assigned.push((ty.dtype, depth, weight));
         self.frames[depth].stmts.push(Stmt::Let(var, expr));
         var
@@ -162,7 +192,7 @@ impl Nest {
     /// A constant scalar.
     pub(super) fn constant(&mut self, value: Scalar) -> Var {
         let var = self.push(VarType::scalar(value.dtype()), Expr::Const(value), 0, 0);
-        self.constants[var] = Some(value);
+        self.vars[(var.as_u32() - self.first_var) as usize].constant = Some(value);
         var
     }
 
@@ -187,7 +217,7 @@ impl Nest {
         let (lanes, lane_stride) = self.lanes_of(&index);
         let value = self.widen(value, lanes);
         self.log.accesses.push(index.clone());
-        self.log.assigned.push((self.vars[value].dtype, self.depth(), 1));
+        self.log.assigned.push((self.ty(value).dtype, self.depth(), 1));
         if let Some(frame) = self.frames.last_mut() {
             frame.stmts.push(Stmt::Store(Place { buffer, index, lane_stride }, value));
         }
@@ -195,29 +225,29 @@ impl Nest {
 
     /// An operation on operands that are given the same number of lanes first.
     pub(super) fn apply(&mut self, dtype: DType, args: &[Var], weight: u32, expr: impl FnOnce(&[Var]) -> Expr) -> Var {
-        let lanes = args.iter().map(|&arg| self.vars[arg].lanes).max().unwrap_or(1);
+        let lanes = args.iter().map(|&arg| self.ty(arg).lanes).max().unwrap_or(1);
         let args: SmallVec<[Var; 4]> = args.iter().map(|&arg| self.widen(arg, lanes)).collect();
-        let depth = args.iter().map(|&arg| self.depth_of_var[arg] as usize).max().unwrap_or(0);
+        let depth = args.iter().map(|&arg| self.depth_of_var(arg)).max().unwrap_or(0);
         self.push(VarType { dtype, lanes }, expr(&args), depth, weight)
     }
 
     /// All lanes of a vector combined to a scalar.
     pub(super) fn reduce_lanes(&mut self, kind: pullback_ir::Reduction, value: Var) -> Var {
-        let depth = self.depth_of_var[value] as usize;
-        self.push(VarType::scalar(self.vars[value].dtype), Expr::ReduceLanes(kind, value), depth, 1)
+        let depth = self.depth_of_var(value);
+        self.push(VarType::scalar(self.ty(value).dtype), Expr::ReduceLanes(kind, value), depth, 1)
     }
 
     /// A variable with that many lanes: a scalar is repeated.
     pub(super) fn widen(&mut self, var: Var, lanes: u8) -> Var {
-        let VarType { dtype, lanes: found } = self.vars[var];
+        let VarType { dtype, lanes: found } = self.ty(var);
         if found == lanes {
             return var;
         }
-        let depth = self.depth_of_var[var] as usize;
+        let depth = self.depth_of_var(var);
         if let Some(&wide) = self.frames[depth].splats.get(&(var, lanes)) {
             return wide;
         }
-        let expr = self.constants[var].map_or(Expr::Splat(var), Expr::Const);
+        let expr = self.data(var).constant.map_or(Expr::Splat(var), Expr::Const);
         let wide = self.push(VarType { dtype, lanes }, expr, depth, 0);
         self.frames[depth].splats.insert((var, lanes), wide);
         wide
@@ -230,7 +260,7 @@ impl Nest {
 
     /// Remembers what a value at a position was evaluated to, as long as it is in scope.
     pub(super) fn remember(&mut self, key: (Value, Position), var: Var) {
-        let depth = self.depth_of_var[var] as usize;
+        let depth = self.depth_of_var(var);
         self.frames[depth].memo.insert(key, var);
     }
 }

@@ -226,7 +226,12 @@ impl Runner<'_> {
             let inner = self.level(eval, level + 1, folded)?;
             Ok(vec![combine(&mut eval.nest, self.fold, accs[0], inner)])
         };
-        let totals = self.counted(eval, Count { trips: group.extent, step: 1, lanes: 1, width: 1 }, Affine::default(), &mut body)?;
+        let totals = self.counted(
+            eval,
+            Count { trips: group.extent, step: 1, lanes: 1, width: 1 },
+            Affine::default(),
+            &mut body,
+        )?;
         Ok(totals[0])
     }
 

@@ -4,11 +4,11 @@
 //! buffer. An ordinary region has one box, its domain; a concatenation has one per operand, a padding one for the fill and one for the operand.
 
 use cranelift_entity::EntitySet;
-use pullback_ir::{Function, Op, Value};
+use pullback_ir::{Function, Op, PadSpec, Value};
 use pullback_optimize::fuse::{FusionRegion, Plan, RegionKind};
 
-use super::bug;
 use super::buffers::{Buffers, Copy};
+use super::bug;
 use super::eval::Eval;
 use super::nest::{Log, Nest, Position};
 use super::reduce::{ReduceSchedules, Seen};
@@ -78,6 +78,38 @@ pub(super) fn copy(copy: &Copy, program: &mut Program) -> Vec<Stmt> {
     nest.finish(program)
 }
 
+/// Where an operand's positions along one axis land when padded.
+struct Landing {
+    /// The first position that is not cut off.
+    first: i64,
+    /// How many from there on.
+    count: usize,
+    /// Where the first lands.
+    start: i64,
+    /// How far apart they land; 0 for at most one position, whose distances may be beyond any buffer.
+    step: i64,
+}
+
+impl Landing {
+    fn new(spec: &PadSpec, axis: usize, operand: usize, result: usize) -> Self {
+        let (low, step) = (i128::from(spec.low[axis]), spec.interior[axis] as i128 + 1);
+        let first = if low < 0 { (-low + step - 1) / step } else { 0 };
+        let room = result as i128 - 1 - low;
+        let end = if room < 0 { 0 } else { (room / step + 1).min(operand as i128) };
+        if end <= first {
+            return Self { first: 0, count: 0, start: 0, step: 0 };
+        }
+        // Positions inside a buffer, so these fit.
+        let step = if end - first == 1 { 0 } else { step };
+        Self {
+            first: first as i64,
+            count: (end - first) as usize,
+            start: (low + first * (spec.interior[axis] as i128 + 1)) as i64,
+            step: step as i64,
+        }
+    }
+}
+
 struct Lowering<'a> {
     function: &'a Function,
     buffers: &'a Buffers,
@@ -91,7 +123,8 @@ impl<'a> Lowering<'a> {
         let whole = vec![0; extents.len()];
         let inst = match region.kind {
             RegionKind::Loop => {
-                let targets = region.outputs.iter().map(|&value| self.target(value, value, Some(whole.clone()), &whole));
+                let targets =
+                    region.outputs.iter().map(|&value| self.target(value, value, Some(whole.clone()), &whole));
                 return Ok(vec![(extents, targets.collect::<Result<_, _>>()?)]);
             }
             RegionKind::Assemble(inst) | RegionKind::Contraction(inst) => inst,
@@ -112,23 +145,17 @@ impl<'a> Lowering<'a> {
             }
             (Op::Pad(spec), &[operand, fill]) => {
                 let mut boxes = vec![(extents.clone(), vec![self.target(fill, result, None, &whole)?])];
-                // Along each axis the operand's positions `first..last` land inside the result, `stride` apart from `start` on.
-                let (mut kept, mut first, mut start, mut strides) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-                for (axis, extent) in self.function.ty(operand).shape.extents().into_iter().enumerate() {
-                    let stride = spec.interior[axis] as i64 + 1;
-                    let low = spec.low[axis];
-                    let skipped = if low < 0 { (-low + stride - 1) / stride } else { 0 };
-                    let room = extents[axis] as i64 - 1 - low;
-                    let end = if room < 0 { 0 } else { (room / stride + 1).min(extent as i64) };
-                    kept.push((end - skipped).max(0) as usize);
-                    first.push(skipped);
-                    start.push(low + skipped * stride);
-                    strides.push(stride);
-                }
+                let operand_extents = self.function.ty(operand).shape.extents();
+                let landing: Vec<Landing> = (0..extents.len())
+                    .map(|axis| Landing::new(spec, axis, operand_extents[axis], extents[axis]))
+                    .collect();
+                let first = landing.iter().map(|axis| axis.first).collect();
+                let start: Vec<i64> = landing.iter().map(|axis| axis.start).collect();
                 let mut target = self.target(operand, result, Some(first), &start)?;
-                for (stride, step) in target.strides.iter_mut().zip(strides) {
-                    *stride *= step;
+                for (stride, axis) in target.strides.iter_mut().zip(&landing) {
+                    *stride *= axis.step;
                 }
+                let kept = landing.iter().map(|axis| axis.count).collect();
                 boxes.push((kept, vec![target]));
                 Ok(boxes)
             }
@@ -159,7 +186,12 @@ impl<'a> Lowering<'a> {
     }
 
     /// Evaluates once on paper and chooses how to run it.
-    fn plan(&self, extents: &[usize], targets: &[Target], program: &Program) -> Result<(DomainSchedule, ReduceSchedules), Error> {
+    fn plan(
+        &self,
+        extents: &[usize],
+        targets: &[Target],
+        program: &Program,
+    ) -> Result<(DomainSchedule, ReduceSchedules), Error> {
         let mut eval = self.eval(Nest::new(program), ReduceSchedules::default());
         let mut position = Position::new();
         let mut counters = Vec::new();
@@ -181,7 +213,12 @@ fn strides_along(accesses: &[Affine], extents: &[usize], counters: &[Option<Inde
 }
 
 /// The schedule of a region from what an evaluation on paper touched.
-fn choose(extents: &[usize], counters: &[Option<Index>], log: &Log, seen: &[Seen]) -> (DomainSchedule, ReduceSchedules) {
+fn choose(
+    extents: &[usize],
+    counters: &[Option<Index>],
+    log: &Log,
+    seen: &[Seen],
+) -> (DomainSchedule, ReduceSchedules) {
     let domain = strides_along(&log.accesses, extents, counters);
     let groups = domain.collapse();
     let outer: usize = groups.len().saturating_sub(1);
@@ -224,7 +261,13 @@ fn choose(extents: &[usize], counters: &[Option<Index>], log: &Log, seen: &[Seen
     (DomainSchedule { groups, lanes, unroll }, schedules)
 }
 
-fn emit_level(eval: &mut Eval<'_>, s: &DomainSchedule, level: usize, position: Position, targets: &[Target]) -> Result<(), Error> {
+fn emit_level(
+    eval: &mut Eval<'_>,
+    s: &DomainSchedule,
+    level: usize,
+    position: Position,
+    targets: &[Target],
+) -> Result<(), Error> {
     let Some(&Group { last_axis, extent }) = s.groups.get(level) else {
         return store_all(eval, targets, &position);
     };

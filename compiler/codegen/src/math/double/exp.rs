@@ -80,7 +80,7 @@ pub(super) fn mantissa(m: &mut MathBuilder<'_, '_>, parts: &Parts) -> Dd {
 }
 
 /// 2^(n + bias) for -1022 <= n + bias <= 1023.
-fn power_of_two(m: &mut MathBuilder<'_, '_>, n_bits: Value, bias: i64) -> Value {
+pub(super) fn power_of_two(m: &mut MathBuilder<'_, '_>, n_bits: Value, bias: i64) -> Value {
     let exponent = m.ishl(n_bits, 52);
     let bits = m.iadd_c(exponent, BITS_OF_ONE + (bias << 52));
     m.from_bits(bits)

@@ -2,6 +2,7 @@
 
 mod cbrt;
 mod dd;
+mod erf;
 mod exp;
 mod inverse;
 mod log;
@@ -12,7 +13,6 @@ mod trig;
 use cranelift_codegen::ir::Value;
 
 use super::builder::MathBuilder;
-use super::externs::ExternFn;
 use super::functions::MathUnary;
 
 /// Emits the function for `f64` or `f64x2`.
@@ -35,10 +35,15 @@ pub(super) fn unary(m: &mut MathBuilder<'_, '_>, function: MathUnary, x: Value) 
         MathUnary::Cosh => exp::cosh(m, x),
         MathUnary::Tanh => exp::tanh(m, x),
         MathUnary::Logistic => exp::logistic(m, x),
-        MathUnary::Erf => m.call_per_lane(ExternFn::Erf, &[x]),
-        MathUnary::Erfc => m.call_per_lane(ExternFn::Erfc, &[x]),
+        MathUnary::Erf => erf::erf(m, x),
+        MathUnary::Erfc => erf::erfc(m, x),
         _ => x,
     }
+}
+
+/// erfc(x) to single precision.
+pub(super) fn erfc_to_single(m: &mut MathBuilder<'_, '_>, x: Value) -> Value {
+    erf::erfc_to_single(m, x)
 }
 
 /// The angle of the point (x, y).

@@ -26,6 +26,7 @@ pub(super) fn unary(m: &mut MathBuilder<'_, '_>, function: MathUnary, x: Value) 
         MathUnary::Sin => trig::sin(m, x),
         MathUnary::Cos => trig::cos(m, x),
         MathUnary::Erf => erf::erf(m, x),
+        MathUnary::Erfc => m.in_double([x], |m, [x]| double::erfc_to_single(m, x)),
         _ => m.in_double([x], |m, [x]| double::unary(m, function, x)),
     }
 }

@@ -1,0 +1,114 @@
+//! Buffers: positions, constants, and the memory plan.
+
+use std::collections::BTreeMap;
+
+use pullback_ir::types::MAX_ELEMENTS;
+
+use super::Checker;
+use crate::memory::{ALIGNMENT, lifetimes};
+use crate::program::{Buffer, BufferData, Space};
+
+impl Checker<'_> {
+    pub(super) fn check_buffers(&mut self) {
+        let program = self.program;
+        let (mut inputs, mut outputs) = (Vec::new(), Vec::new());
+        for data in program.buffers.values() {
+            let BufferData { name, dtype, elements, space } = data;
+            if *elements as u64 > MAX_ELEMENTS {
+                self.report(format!("%{name} has {elements} elements, expected at most 2^48"));
+                continue;
+            }
+            match space {
+                Space::Input(position) => inputs.push((*position, name)),
+                Space::Output(position) => outputs.push((*position, name)),
+                Space::Constant(literal) => {
+                    let ty = literal.ty();
+                    if ty.dtype != *dtype || ty.elements() != *elements {
+                        self.report(format!("%{name} is {dtype}[{elements}], its constant is {ty}"));
+                    }
+                }
+                Space::Arena(offset) => {
+                    let end = offset.checked_add(bytes(data));
+                    if offset % ALIGNMENT != 0 {
+                        self.report(format!("%{name} is at {offset}, expected a multiple of {ALIGNMENT}"));
+                    }
+                    if end.is_none_or(|end| end > program.arena_bytes) {
+                        let (size, arena) = (bytes(data), program.arena_bytes);
+                        self.report(format!("%{name}, {size} bytes at {offset}, is not inside the arena of {arena}"));
+                    }
+                }
+            }
+        }
+        self.check_positions("input", inputs);
+        self.check_positions("output", outputs);
+    }
+
+    fn check_positions(&mut self, what: &str, mut found: Vec<(usize, &std::sync::Arc<str>)>) {
+        found.sort_by_key(|entry| entry.0);
+        for (expected, (position, name)) in found.into_iter().enumerate() {
+            if position != expected {
+                let rule = "expected each position from 0 on once";
+                return self.report(format!("%{name} is {what} {position}, and {what} {expected} is missing or comes before: {rule}"));
+            }
+        }
+    }
+
+    /// Every result with elements is stored to.
+    pub(super) fn check_results(&mut self) {
+        for (buffer, data) in self.program.buffers.iter() {
+            if matches!(data.space, Space::Output(_)) && data.elements > 0 && !self.stored.contains(buffer) {
+                self.report(format!("nothing is stored to the output %{}", data.name));
+            }
+        }
+    }
+
+    /// Buffers of the arena that live at one time are apart: a sweep over the kernels with the live buffers by offset. As long as those are
+    /// apart, one that begins can only meet the last before it and the first behind it.
+    pub(super) fn check_memory(&mut self) {
+        let program = self.program;
+        let lifetimes = lifetimes(program);
+        let mut begin: Vec<Vec<Buffer>> = vec![Vec::new(); program.kernels.len()];
+        let mut end = begin.clone();
+        for (buffer, data) in program.buffers.iter() {
+            if let (Space::Arena(_), Some((first, last)), true) = (&data.space, lifetimes[buffer], bytes(data) > 0) {
+                begin[first].push(buffer);
+                end[last].push(buffer);
+            }
+        }
+        let mut live: BTreeMap<usize, Buffer> = BTreeMap::new();
+        for (number, (begin, end)) in begin.into_iter().zip(end).enumerate() {
+            for buffer in begin {
+                let (start, stop) = self.extent(buffer);
+                let before = live.range(..=start).next_back().filter(|entry| self.extent(*entry.1).1 > start);
+                let behind = live.range(start..).next().filter(|entry| *entry.0 < stop);
+                if let Some((_, &other)) = before.or(behind) {
+                    let name = |buffer: Buffer| &program.buffers[buffer].name;
+                    let (one, two, kernel) = (name(other), name(buffer), &program.kernels[number].name);
+                    self.report(format!("%{one} and %{two} share memory and are both alive in kernel @{kernel}"));
+                } else {
+                    live.insert(start, buffer);
+                }
+            }
+            for buffer in end {
+                let start = self.extent(buffer).0;
+                if live.get(&start) == Some(&buffer) {
+                    live.remove(&start);
+                }
+            }
+        }
+    }
+
+    /// First byte and one past the last in the arena.
+    fn extent(&self, buffer: Buffer) -> (usize, usize) {
+        let data = &self.program.buffers[buffer];
+        match data.space {
+            Space::Arena(offset) => (offset, offset + bytes(data)),
+            Space::Input(_) | Space::Output(_) | Space::Constant(_) => (0, 0),
+        }
+    }
+}
+
+/// Cannot overflow: the number of elements is checked first.
+fn bytes(data: &BufferData) -> usize {
+    data.elements * data.dtype.bytes()
+}
