@@ -8,7 +8,7 @@ use pullback::prelude::*;
 
 fn program() -> Result<Executable, pullback::Error> {
     let mut module = Module::new();
-    let next = trace(&module, "next", |g| [g.input("x", DType::F32, []) + 1.0])?;
+    let next = trace(&module, "next", |g| vec![g.input("x", DType::F32, []) + 1.0])?;
     let next = module.add(next);
     compile(&verify(module)?, next, &Options::new())
 }

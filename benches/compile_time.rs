@@ -13,7 +13,7 @@ fn network(widths: &[usize], batch: usize) -> Result<Executable, pullback::Error
             let w = g.input(name, DType::F32, [widths[layer], widths[layer + 1]]);
             h = h.matmul(w).tanh();
         }
-        [h.square().sum()]
+        vec![h.square().sum()]
     })?;
     let loss = module.add(loss);
     compile(&verify(module)?, loss, &Options::new().value_and_grad(names))

@@ -85,7 +85,7 @@ impl Split {
             let mut members: Vec<usize> = (0..all.len()).filter(|&index| all.labels[index] == class).collect();
             random.shuffle(&mut members);
             for (position, &index) in members.iter().enumerate() {
-                let part = if position % 5 == 0 { &mut split.test } else { &mut split.train };
+                let part = if position % 5 == 2 { &mut split.test } else { &mut split.train };
                 part.push(all.image(index), class);
             }
         }

@@ -66,7 +66,7 @@ fn differentiated_loss() -> Result<(Verified<Module>, FuncId), Box<dyn Error>> {
 }
 
 /// The step: takes a batch, the step's number, and what Adam knows; returns loss, accuracy, and what Adam knows then.
-fn training_step() -> Result<(Verified<Module>, FuncId), Box<dyn Error>> {
+pub(crate) fn training_step() -> Result<(Verified<Module>, FuncId), Box<dyn Error>> {
     let (module, gradient) = differentiated_loss()?;
     let step = trace(&module, "step", |g| {
         let images = g.input("images", DType::F32, [BATCH, PIXELS]);

@@ -23,11 +23,11 @@ impl Summary {
         Self { accuracy: right as f64 / test.len().max(1) as f64, compile_time, step_time }
     }
 
-    /// Prints the figures, and draws a digit of some classes and then the first ones predicted wrongly.
+    /// Draws some digits and the first ones predicted wrongly, and prints the figures.
     pub(crate) fn print(&self, test: &Digits, predictions: &[usize]) {
         let wrong: Vec<usize> =
             (0..test.len()).filter(|&index| predictions[index] as i32 != test.labels[index]).collect();
-        let some: Vec<usize> = (0..DRAWN).map(|part| part * 2 * test.len() / (2 * DRAWN)).collect();
+        let some: Vec<usize> = (0..DRAWN).map(|part| part * test.len() / DRAWN).collect();
         println!("\nSome held-out digits:");
         draw(test, predictions, &some);
         if !wrong.is_empty() {

@@ -55,6 +55,19 @@ impl AlignedBytes {
         Ok(bytes)
     }
 
+    /// `count` copies of an element.
+    ///
+    /// # Errors
+    /// If there is not that much memory; `what` says in the message what it was for.
+    pub fn repeat<T: crate::abi::Element>(element: T, count: usize, what: &str) -> Result<Self, CallError> {
+        let bytes = Self::uninitialised(count.saturating_mul(size_of::<T>()), what)?;
+        for index in 0..count {
+            // SAFETY: the memory was just allocated for `count` elements, and is aligned for any element type.
+            unsafe { bytes.as_ptr().cast::<T>().add(index).write(element) };
+        }
+        Ok(bytes)
+    }
+
     fn allocate(len: usize, what: &str, allocator: impl Fn(Layout) -> *mut u8) -> Result<Self, CallError> {
         let error = || CallError::Memory { what: what.to_owned(), bytes: len };
         let layout = Layout::from_size_align(len, ALIGNMENT).map_err(|_| error())?;
@@ -96,6 +109,17 @@ impl Drop for AlignedBytes {
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+
+    #[test]
+    fn elements_are_copied_and_repeated() {
+        let read = |bytes: &AlignedBytes| -> Vec<i32> {
+            // SAFETY: the memory was filled with `i32`s.
+            (0..bytes.len() / 4).map(|i| unsafe { bytes.as_ptr().cast::<i32>().add(i).read() }).collect()
+        };
+        assert_eq!(read(&AlignedBytes::copy_of(&[1, -2, 3], "a test").unwrap()), [1, -2, 3]);
+        assert_eq!(read(&AlignedBytes::repeat(-7, 5, "a test").unwrap()), [-7; 5]);
+        assert!(AlignedBytes::repeat(1.0f64, 1 << 61, "a test").is_err());
+    }
 
     #[test]
     fn memory_is_aligned_and_absurd_sizes_are_errors() {

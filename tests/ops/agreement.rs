@@ -109,7 +109,8 @@ fn check(sample: &Sample, inputs: Vec<Array>) -> Result<(), String> {
     }
     let found = run_jit(&case).map_err(|error| format!("{error}\n{}", case.text()))?;
     compare(sample, &case.inputs, &found, &expected).map_err(|message| {
-        let inputs: Vec<String> = case.inputs.iter().map(ToString::to_string).collect();
+        let inputs: Vec<String> =
+            case.inputs.iter().map(|input| input.to_string().chars().take(200).collect()).collect();
         format!("{message}\n{}{}", case.text(), inputs.join("\n"))
     })
 }

@@ -17,13 +17,18 @@ pub(crate) fn interpreted(module: &Verified<Module>, func: FuncId, inputs: &[Arr
     evaluate(module, func, inputs).map_err(|error| error.to_string())
 }
 
+/// A literal, and how far a float may be from it relative to `max(1, |expected|)`.
+struct Expected {
+    text: String,
+    tolerance: f64,
+}
+
 /// What the last function of a block is claimed to compute.
 #[derive(Default)]
 struct Claims {
     inputs: Vec<(String, String)>,
-    results: Vec<String>,
-    gradients: Vec<(String, String)>,
-    within: f64,
+    results: Vec<Expected>,
+    gradients: Vec<(String, Expected)>,
 }
 
 impl Claims {
@@ -31,17 +36,47 @@ impl Claims {
         let mut claims = Self::default();
         let behind = text.rsplit_once("\n}").map_or("", |(_, rest)| rest);
         for line in behind.lines().filter(|line| !line.is_empty()) {
-            let claim = line.strip_prefix("; ").ok_or(format!("`{line}` behind the last function"))?;
-            let (head, value) = claim.split_once(": ").ok_or(format!("`{claim}` lacks a `: `"))?;
-            match head.split_once(' ') {
-                Some(("input", name)) => claims.inputs.push((name.into(), value.into())),
-                Some(("gradient", name)) => claims.gradients.push((name.into(), value.into())),
-                None if head == "expect" => claims.results.push(value.into()),
-                None if head == "within" => claims.within = value.parse().map_err(|_| format!("`{value}`"))?,
-                _ => return Err(format!("`{head}` is no claim")),
+            let claim = line.strip_prefix("; ").and_then(|claim| claim.split_once(": "));
+            match claim.ok_or(format!("`{line}` behind the last function"))? {
+                ("input", of) => claims.inputs.push(named(of)?),
+                ("expect", value) => claims.results.push(Expected::read(value)?),
+                ("gradient", of) => {
+                    let (name, value) = named(of)?;
+                    claims.gradients.push((name, Expected::read(&value)?));
+                }
+                (word, _) => return Err(format!("`{word}` is no claim")),
             }
         }
         Ok(claims)
+    }
+}
+
+/// `%name = value`.
+fn named(text: &str) -> Result<(String, String), String> {
+    let parts = text.strip_prefix('%').and_then(|rest| rest.split_once(" = "));
+    let (name, value) = parts.ok_or(format!("`{text}`, expected `%name = value`"))?;
+    Ok((name.into(), value.into()))
+}
+
+impl Expected {
+    fn read(text: &str) -> Result<Self, String> {
+        let (text, tolerance) = text.split_once(" ~ ").unwrap_or((text, "0"));
+        let tolerance = tolerance.parse().map_err(|_| format!("the tolerance `{tolerance}`"))?;
+        Ok(Self { text: text.into(), tolerance })
+    }
+
+    /// Compares element by element: by `same`, NaN with NaN, or within the tolerance.
+    fn compare(&self, what: &str, found: &Array, ty: &Type, same: fn(Scalar, Scalar) -> bool) -> Result<(), String> {
+        let expected = array(&literal(&self.text, ty)?)?;
+        if found.ty() != *ty {
+            return Err(format!("{what} is of type {}, expected {ty}", found.ty()));
+        }
+        let agree = |x: Scalar, y: Scalar| {
+            let (a, b) = (x.to_f64(), y.to_f64());
+            same(x, y) || (a.is_nan() && b.is_nan()) || (a - b).abs() <= self.tolerance * b.abs().max(1.0)
+        };
+        let mut pairs = found.elements.iter().zip(expected.elements.iter());
+        if pairs.all(|(x, y)| agree(x, y)) { Ok(()) } else { Err(format!("{what} is\n{found}\nexpected\n{expected}")) }
     }
 }
 
@@ -108,9 +143,7 @@ impl Example {
             return Err(format!("{} results are claimed of {}", self.claims.results.len(), types.len()));
         }
         for (position, claimed) in self.claims.results.iter().enumerate() {
-            let expected = literal(claimed, types[position])?;
-            let what = format!("result {position}");
-            self.compare(&what, &found[position], &expected, |x, y| x == y)?;
+            claimed.compare(&format!("result {position}"), &found[position], types[position], |x, y| x == y)?;
         }
         Ok(())
     }
@@ -134,10 +167,9 @@ impl Example {
         let outputs = self.function().results().len();
         for (position, (name, claimed)) in self.claims.gradients.iter().enumerate() {
             let ty = self.function().ty(self.function().params()[wrt[position]]);
-            let what = format!("the gradient of {name}");
             // The sign of a zero is no part of a derivative.
             let same = |x: Scalar, y: Scalar| x.to_f64() == y.to_f64();
-            self.compare(&what, &found[outputs + position], &literal(claimed, ty)?, same)?;
+            claimed.compare(&format!("the gradient of {name}"), &found[outputs + position], ty, same)?;
         }
         Ok(())
     }
@@ -159,31 +191,6 @@ impl Example {
             inputs[position] = Some(array(&literal(text, ty)?)?);
         }
         inputs.into_iter().collect::<Option<Vec<_>>>().ok_or("an input is missing".into())
-    }
-
-    /// Compares element by element: by `same`, NaN with NaN, or within the relative difference that is claimed.
-    fn compare(
-        &self,
-        what: &str,
-        found: &Array,
-        expected: &Literal,
-        same: fn(Scalar, Scalar) -> bool,
-    ) -> Result<(), String> {
-        if found.ty() != *expected.ty() {
-            return Err(format!("{what} is of type {}, expected {}", found.ty(), expected.ty()));
-        }
-        let agree = |x: Scalar, y: Scalar| {
-            let (a, b) = (x.to_f64(), y.to_f64());
-            same(x, y) || (a.is_nan() && b.is_nan()) || (a - b).abs() <= self.claims.within * b.abs()
-        };
-        let expected = array(expected)?;
-        for position in 0..expected.shape.elements() {
-            match (found.get(position), expected.get(position)) {
-                (Some(x), Some(y)) if agree(x, y) => {}
-                _ => return Err(format!("{what} is\n{found}\nexpected\n{expected}")),
-            }
-        }
-        Ok(())
     }
 }
 

@@ -13,8 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use pullback_ir::op::{Derivative, table};
+use pullback_loops::{parse_program, verify};
 
-use document::{Page, follow, pages, root};
+use document::{Block, Page, follow, pages, root};
 use engine::compiled;
 use example::{Engine, Example, interpreted};
 
@@ -52,6 +53,25 @@ fn every_example_gives_what_it_claims_on_the_interpreter() {
 #[test]
 fn every_example_gives_what_it_claims_compiled() {
     check_examples(compiled);
+}
+
+#[test]
+fn every_program_of_the_loop_ir_verifies_and_round_trips() {
+    let blocks: Vec<Block> = pages().iter().flat_map(|page| page.blocks("loops")).collect();
+    assert!(!blocks.is_empty());
+    let mut failures = Vec::new();
+    for block in blocks {
+        let printed = parse_program(&block.text).map(|program| program.to_string());
+        let again = printed.clone().and_then(|printed| parse_program(&printed));
+        match again {
+            Err(error) => failures.push(format!("{}: {error}", block.place)),
+            Ok(program) if Ok(program.to_string()) != printed => failures.push(format!("{}: {program}", block.place)),
+            Ok(program) => {
+                failures.extend(verify(program).err().map(|errors| format!("{}: {errors}", block.place)));
+            }
+        }
+    }
+    report(&failures);
 }
 
 #[test]

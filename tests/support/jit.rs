@@ -1,10 +1,36 @@
 //! Running a case through the compiler.
 
+use pullback::Options;
+use pullback::codegen::Features;
 use pullback_interp::Array;
+use pullback_optimize::Pass;
+use pullback_optimize::passes::INLINE_CALLS;
 
 use super::run::Case;
 
 /// What compiled code gives.
 pub fn run_jit(case: &Case) -> Result<Vec<Array>, String> {
-    Ok(case.interpret())
+    run_with(case, &Options::default())
+}
+
+/// What code compiled under these options gives.
+pub fn run_with(case: &Case, options: &Options) -> Result<Vec<Array>, String> {
+    let executable = pullback::compile(&case.module, case.func, options).map_err(|error| error.to_string())?;
+    pullback::run_arrays(&executable, &case.inputs).map_err(|error| error.to_string())
+}
+
+/// Without fusion every operation is a kernel of its own.
+pub fn run_unfused(case: &Case) -> Result<Vec<Array>, String> {
+    run_with(case, &Options { fusion: false, ..Options::default() })
+}
+
+/// As any x86-64 processor runs it: without fused multiply-add.
+pub fn run_baseline(case: &Case) -> Result<Vec<Array>, String> {
+    run_with(case, &Options { features: Features::Baseline, ..Options::default() })
+}
+
+/// What is lowered is what was written, but for calls.
+pub fn run_unoptimized(case: &Case) -> Result<Vec<Array>, String> {
+    const PASSES: &[&Pass] = &[&INLINE_CALLS];
+    run_with(case, &Options { passes: PASSES, verify_each: true, ..Options::default() })
 }

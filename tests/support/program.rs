@@ -115,7 +115,7 @@ impl Generator<'_, '_> {
     }
 
     fn dtype(&mut self, domain: Domain) -> DType {
-        if self.rng.chance(0.45) && domain != Domain::Bool {
+        if self.rng.chance(0.3) && domain != Domain::Bool {
             return self.rng.pick(self.config.floats);
         }
         let other = [DType::I32, DType::I64, DType::U8, DType::Bool];

@@ -1,6 +1,6 @@
 //! Makes a failing program small (after Cranelift's `bugpoint`).
 //!
-//! Three kinds of edits are tried as long as one keeps the failure: return one result less, put an operand in the place of
+//! Three kinds of edits are tried as long as one keeps the failure: return one value alone, put an operand in the place of
 //! an instruction's result, put the constant that the interpreter computes there. Instructions and parameters that nothing
 //! uses any more disappear with each edit. Every kept edit removes something, so the search ends.
 
@@ -51,20 +51,13 @@ fn size(case: &Case) -> (usize, usize, usize) {
     (function.results().len(), function.insts().len(), function.insts().len() - constants)
 }
 
-/// Bold edits first: late instructions take much with them.
+/// Bold edits first: the earliest value that shows the failure, even if nothing uses it, leaves little else.
 fn edits(case: &Case) -> Vec<Edit> {
     let function = case.function();
-    let mut edits = Vec::new();
-    let results = function.results();
-    if results.len() > 1 {
-        edits.extend(results.iter().map(|&result| Edit::Results(vec![result])));
-    }
+    let values = function.insts().iter().flat_map(|&inst| function.inst_results(inst));
+    let mut edits: Vec<Edit> = values.map(|&value| Edit::Results(vec![value])).collect();
     for &inst in function.insts().iter().rev() {
         for &result in function.inst_results(inst) {
-            if function.results().len() == 1 {
-                // A failure inside may show at an inner value already.
-                edits.extend(function.args(inst).iter().map(|&arg| Edit::Results(vec![arg])));
-            }
             let alike = function.args(inst).iter().filter(|&&arg| function.ty(arg) == function.ty(result));
             edits.extend(alike.map(|&arg| Edit::Replace(inst, arg)));
         }

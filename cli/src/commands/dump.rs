@@ -121,7 +121,7 @@ fn derivative(args: &Args, program: &Program, func: FuncId) -> Result<(Verified<
 /// One row per stage, and one per pass or kernel under its stage.
 fn timings(before: &[(&str, Duration)], report: &Report) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(["step", "ms", "instructions"]);
+    table.load_style(presets::NOTHING).set_header(["step", "ms", "instructions"]);
     let ms = |time: Duration| format!("{:.3}", time.as_secs_f64() * 1e3);
     for (step, time) in before {
         table.add_row([(*step).to_string(), ms(*time), String::new()]);

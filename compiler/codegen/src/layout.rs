@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use pullback_ir::{DType, Literal, with_elements};
+use pullback_ir::{DType, Literal, Scalar, with_elements};
 use pullback_loops::{Buffer, BufferData, Program, Space};
 use pullback_runtime::memory::AlignedBytes;
 use pullback_runtime::{Parameter, Signature, TableLayout};
@@ -71,14 +71,23 @@ impl Layout {
         (self.positions[buffer.as_u32() as usize] * size_of::<*const u8>()) as i32
     }
 
-    /// The constants as bytes, in order.
+    /// The constants as bytes, in order. One that stands for more elements than there is memory for is an error.
     pub(crate) fn constants(&self) -> Result<Vec<AlignedBytes>, Error> {
-        let copy = |literal: &Arc<Literal>| {
-            let elements = literal.to_elements();
-            with_elements!(&elements, v => AlignedBytes::copy_of(v, "a constant"))
-                .map_err(|error| Error::Limitation(error.to_string()))
+        let what = "a constant";
+        let bytes = |literal: &Arc<Literal>| {
+            let count = literal.ty().elements();
+            match literal.as_splat() {
+                Some(Scalar::F32(x)) => AlignedBytes::repeat(x, count, what),
+                Some(Scalar::F64(x)) => AlignedBytes::repeat(x, count, what),
+                Some(Scalar::I32(x)) => AlignedBytes::repeat(x, count, what),
+                Some(Scalar::I64(x)) => AlignedBytes::repeat(x, count, what),
+                Some(Scalar::U8(x)) => AlignedBytes::repeat(x, count, what),
+                Some(Scalar::Bool(x)) => AlignedBytes::repeat(x, count, what),
+                None => with_elements!(literal.stored(), v => AlignedBytes::copy_of(v, what)),
+            }
+            .map_err(|error| Error::Limitation(error.to_string()))
         };
-        self.constants.iter().map(copy).collect()
+        self.constants.iter().map(bytes).collect()
     }
 }
 

@@ -80,8 +80,7 @@ pub fn compile(program: &Program, signature: Signature, options: &Options) -> Re
     let start = Instant::now();
     let target = isa::Target::host(options.features, options.verify, options.asm)?;
     let layout = layout::Layout::new(program, &signature)?;
-    let settings =
-        emit::Settings { fma: target.fma, threads: options.threads, clif: options.clif, asm: options.asm };
+    let settings = emit::Settings { fma: target.fma, threads: options.threads, clif: options.clif, asm: options.asm };
     let mut jit = jit::Jit::new(&target);
     let emitted = emit::emit_program(program, &layout, settings, jit.module()?)?;
     let executable = jit.finish(emitted.entry, signature, &layout, program.arena_bytes)?;

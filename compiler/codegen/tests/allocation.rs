@@ -1,4 +1,5 @@
-//! A call allocates nothing once the executable is warm: counted by the allocator of this test program.
+//! What calls and executables do with memory: a call allocates nothing once the executable is warm, counted by the allocator of this
+//! test program; code is unmapped with its executable.
 #![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -78,4 +79,26 @@ fn a_warm_call_allocates_nothing() {
     assert!(call() > 0, "the first call makes its arena, or this counts nothing");
     assert_eq!((0..100).map(|_| call()).sum::<u64>(), 0);
     assert_eq!(y, [3.0; 64]);
+}
+
+/// Mappings of memory that is executable and belongs to no file.
+#[cfg(target_os = "linux")]
+fn code_mappings() -> usize {
+    let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+    maps.lines().filter(|line| line.contains(" r-xp ") && line.split_whitespace().count() == 5).count()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn code_is_unmapped_with_the_last_clone() {
+    let (program, signature) = doubling(16);
+    let compiled = || compile(&program, signature.clone(), &Options::default()).unwrap().executable;
+    let before = code_mappings();
+    let kept: Vec<_> = (0..20).map(|_| compiled()).collect();
+    let clones = kept.clone();
+    drop(kept);
+    assert!(code_mappings() > before, "the code of {} executables is mapped", clones.len());
+    drop(clones);
+    // The other test of this program may have one executable.
+    assert!(code_mappings() <= before + 1);
 }

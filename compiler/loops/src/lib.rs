@@ -39,3 +39,4 @@ pub use program::{
     Affine, Buffer, BufferData, Carried, Expr, For, Gemm, Index, Kernel, Matrix, Place, Program, Space, Stmt, Var,
     VarType,
 };
+pub use verify::{Verified, VerifyError, VerifyErrors, verify};

@@ -21,7 +21,9 @@ use std::fmt::{self, Write};
 
 use cranelift_entity::SecondaryMap;
 
-use crate::program::{Affine, Buffer, Expr, For, Gemm, Index, Kernel, Matrix, Place, Program, Space, Stmt, Var, VarType};
+use crate::program::{
+    Affine, Buffer, Expr, For, Gemm, Index, Kernel, Matrix, Place, Program, Space, Stmt, Var, VarType,
+};
 
 impl fmt::Display for VarType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,6 +1,6 @@
 //! The walk that applies a table of rules to a function.
 //!
-//! Instructions are visited in order; each is emitted into a new function through [`Rewriter::emit`], which first
+//! Instructions are visited in order; each is emitted into a new function through one method, which first
 //! offers it to the rules of its operation. A rule looks at the operation, its operands and what defines them *in the
 //! new function*, all simplified already, and either declines or gives a value that stands for the result. What a
 //! rule emits goes through the rules again, so a chain of rewrites is followed to its end at once, and one walk

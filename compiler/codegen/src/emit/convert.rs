@@ -51,7 +51,7 @@ impl Emitter<'_, '_> {
                     let element = self.builder.ins().extractlane(x, lane);
                     lanes.push(self.convert_scalar(element, from.dtype, to.dtype)?);
                 }
-                Ok(self.from_lanes(register, &lanes))
+                Ok(self.vector_of(register, &lanes))
             }
             (DType::F32 | DType::F64 | DType::I32 | DType::I64 | DType::U8 | DType::Bool, _) => {
                 self.bug(format!("a conversion from {} to {}", type_name(from), type_name(to)))

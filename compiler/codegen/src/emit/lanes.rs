@@ -53,12 +53,12 @@ impl Emitter<'_, '_> {
             return Ok(value);
         }
         let register = self.register_type(ty)?;
-        let lane = self.to_lane(ty, value)?;
+        let lane = self.lane_of(ty, value)?;
         Ok(self.builder.ins().splat(register, lane))
     }
 
     /// A scalar as a lane of a vector type holds it.
-    pub(super) fn to_lane(&mut self, ty: VarType, scalar: Value) -> Result<Value, Error> {
+    pub(super) fn lane_of(&mut self, ty: VarType, scalar: Value) -> Result<Value, Error> {
         if ty.dtype != DType::Bool {
             return Ok(scalar);
         }
@@ -68,7 +68,7 @@ impl Emitter<'_, '_> {
     }
 
     /// A lane of a vector, as a scalar.
-    pub(super) fn from_lane(&mut self, ty: VarType, vector: Value, lane: u8) -> Result<Value, Error> {
+    pub(super) fn scalar_of(&mut self, ty: VarType, vector: Value, lane: u8) -> Result<Value, Error> {
         let element = self.builder.ins().extractlane(vector, lane);
         if ty.dtype != DType::Bool {
             return Ok(element);
@@ -78,7 +78,7 @@ impl Emitter<'_, '_> {
     }
 
     /// A vector of the given lanes.
-    pub(super) fn from_lanes(&mut self, register: Type, lanes: &[Value]) -> Value {
+    pub(super) fn vector_of(&mut self, register: Type, lanes: &[Value]) -> Value {
         let mut vector = None;
         for (index, &lane) in (0u8..).zip(lanes) {
             vector = Some(match vector {
@@ -101,7 +101,7 @@ impl Emitter<'_, '_> {
             let [x, y] = operands.map(|vector| self.builder.ins().extractlane(vector, lane));
             lanes.push(function(self, x, y));
         }
-        self.from_lanes(register, &lanes)
+        self.vector_of(register, &lanes)
     }
 
     /// The value of an affine expression, converted.
@@ -154,7 +154,7 @@ impl Emitter<'_, '_> {
             let position = self.builder.ins().iadd_imm_s(first, lane.wrapping_mul(lane_stride));
             lanes.push(self.convert(position, VarType::scalar(DType::I64), VarType::scalar(ty.dtype))?);
         }
-        Ok(self.from_lanes(register, &lanes))
+        Ok(self.vector_of(register, &lanes))
     }
 
     /// All lanes of a variable combined, halves first.

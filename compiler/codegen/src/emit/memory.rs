@@ -115,9 +115,9 @@ impl Emitter<'_, '_> {
         for lane in 0..ty.lanes {
             let (pointer, offset) = self.lane_address(pointer, offset, place, ty, lane);
             let value = self.builder.ins().load(element, flags, pointer, offset);
-            lanes.push(self.to_lane(ty, value)?);
+            lanes.push(self.lane_of(ty, value)?);
         }
-        Ok(self.from_lanes(register, &lanes))
+        Ok(self.vector_of(register, &lanes))
     }
 
     /// A store of a variable.
@@ -139,7 +139,7 @@ impl Emitter<'_, '_> {
         }
         for lane in 0..ty.lanes {
             let (pointer, offset) = self.lane_address(pointer, offset, place, ty, lane);
-            let element = self.from_lane(ty, value, lane)?;
+            let element = self.scalar_of(ty, value, lane)?;
             self.builder.ins().store(flags, element, pointer, offset);
         }
         Ok(())

@@ -7,6 +7,7 @@ use pullback_runtime::Element;
 use super::support::{lanes_of, map, pairs};
 
 type Meaning<T> = fn(T, T) -> T;
+type UnaryMeaning<T> = fn(T) -> T;
 
 fn check_binary<T: Element + PartialEq + std::fmt::Debug>(dtype: DType, values: &[T], cases: &[(Binary, Meaning<T>)]) {
     let (x, y) = pairs(values);
@@ -23,7 +24,11 @@ fn check_binary<T: Element + PartialEq + std::fmt::Debug>(dtype: DType, values: 
     }
 }
 
-fn check_unary<T: Element + PartialEq + std::fmt::Debug>(dtype: DType, values: &[T], cases: &[(Unary, fn(T) -> T)]) {
+fn check_unary<T: Element + PartialEq + std::fmt::Debug>(
+    dtype: DType,
+    values: &[T],
+    cases: &[(Unary, UnaryMeaning<T>)],
+) {
     for &(op, meaning) in cases {
         let expected: Vec<T> = values.iter().map(|&x| meaning(x)).collect();
         for &lanes in lanes_of(dtype) {
@@ -64,8 +69,8 @@ fn unsigned_bytes_wrap_and_do_not_trap() {
         (Binary::Add, |x, y| (u32::from(x) + u32::from(y)) as u8),
         (Binary::Sub, |x, y| (i32::from(x) - i32::from(y)) as u8),
         (Binary::Mul, |x, y| (u32::from(x) * u32::from(y)) as u8),
-        (Binary::Div, |x, y| if y == 0 { 255 } else { x / y }),
-        (Binary::Rem, |x, y| if y == 0 { x } else { x % y }),
+        (Binary::Div, |x, y| x.checked_div(y).unwrap_or(255)),
+        (Binary::Rem, |x, y| x.checked_rem(y).unwrap_or(x)),
         (Binary::Max, |x, y| if x > y { x } else { y }),
         (Binary::Min, |x, y| if x < y { x } else { y }),
     ];

@@ -1,7 +1,7 @@
 //! Loads, stores, gathers, scatters, constants, the arena, positions and reductions over lanes.
 
 use pullback_ir::{DType, Elements, Literal, Reduction, Scalar, Shape};
-use pullback_loops::{Affine, Expr, Stmt};
+use pullback_loops::{Affine, Expr, Space, Stmt};
 use pullback_runtime::{ArgRef, Element};
 
 use super::support::{FEATURES, Kit, arg, first, lanes_of, map, place, vector};
@@ -279,4 +279,35 @@ fn arguments_need_only_be_aligned_to_their_elements() {
             assert_eq!(first::<f32>(&results), expected);
         }
     }
+}
+
+#[test]
+fn addresses_beyond_32_bits_are_reached() {
+    // The arena is more than 2 GiB of addresses, of which a few pages are touched.
+    let far = 1usize << 31;
+    for (offset, stride) in [(far + 64, 1), (far - 4096, 1 << 20), (0, 1 << 28)] {
+        let ty = vector(DType::I64, 2);
+        let mut kit = Kit::new();
+        let (x, y) = (kit.input(DType::I64, 2), kit.output(DType::I64, 2));
+        let elements = 1 + stride as usize;
+        let scratch = kit.buffer(DType::I64, elements, Space::Arena(offset));
+        kit.program.arena_bytes = offset + elements * 8;
+        let value = kit.load(ty, x, &Affine::constant(0));
+        kit.push(Stmt::Store(place(scratch, &Affine::constant(0), stride), value));
+        kit.next_kernel();
+        let value = kit.set(ty, Expr::Load(place(scratch, &Affine::constant(0), stride)));
+        kit.store(y, &Affine::constant(0), value);
+        for found in kit.run::<i64>(&[arg(&[5i64, -6])]) {
+            assert_eq!(found, [5, -6], "stride {stride} at {offset}");
+        }
+    }
+}
+
+#[test]
+fn a_constant_larger_than_memory_is_an_error() {
+    let mut kit = Kit::new();
+    let shape = Shape::new(&[1 << 48]).unwrap();
+    kit.constant(Literal::splat(Scalar::F64(1.0), shape));
+    let message = "code generation: 2251799813685248 bytes for a constant could not be allocated";
+    assert_eq!(kit.error(), message);
 }

@@ -14,6 +14,7 @@ use pullback_codegen::math::{
 };
 
 pub mod reference;
+pub mod table;
 
 /// What to compile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,7 +5,7 @@
 //! chains of views are cut.
 
 use cranelift_entity::EntitySet;
-use pullback_ir::{Binary, Function, Inst, Op, Value};
+use pullback_ir::{Binary, Function, Inst, Op, Scalar, Value};
 use pullback_optimize::fuse::is_unit_reshape;
 use smallvec::SmallVec;
 
@@ -55,6 +55,8 @@ impl Eval<'_> {
         match function.op(inst) {
             Op::Constant(literal) => match literal.as_splat() {
                 Some(scalar) => Ok(self.nest.constant(scalar)),
+                // The body of a loop that never runs.
+                None if literal.ty().elements() == 0 => Ok(self.nest.constant(Scalar::from_f64(dtype, 0.0))),
                 None => Err(bug(function, inst, "an array without a buffer")),
             },
             Op::Iota { axis, .. } => Ok(self.nest.position(dtype, position[*axis].clone())),

@@ -246,7 +246,8 @@ impl Runner<'_> {
         for (width, lanes) in [(unroll, lanes), (1, lanes), (1, 1)] {
             let step = width * lanes;
             let trips = (group.extent - done) / step;
-            if trips == 0 && (done > 0 || step > 1) {
+            // Without any position the total is the identity, which the last loop gives.
+            if trips == 0 && (group.extent > 0 || total.is_some()) {
                 continue;
             }
             let mut body = |eval: &mut Eval<'_>, at: Affine, accs: &[Var]| {

@@ -29,6 +29,9 @@ struct Target {
     strides: Vec<i64>,
 }
 
+/// Extents, and what is stored over them.
+type PositionBox = (Vec<usize>, Vec<Target>);
+
 /// The statements of a region's kernel.
 pub(super) fn lower(
     function: &Function,
@@ -118,7 +121,7 @@ struct Lowering<'a> {
 
 impl<'a> Lowering<'a> {
     /// The boxes of a region: extents and what is stored over them.
-    fn boxes(&self, region: &FusionRegion) -> Result<Vec<(Vec<usize>, Vec<Target>)>, Error> {
+    fn boxes(&self, region: &FusionRegion) -> Result<Vec<PositionBox>, Error> {
         let extents = region.domain.extents();
         let whole = vec![0; extents.len()];
         let inst = match region.kind {

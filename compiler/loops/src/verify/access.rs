@@ -128,8 +128,9 @@ impl Checker<'_> {
             self.report("elements of the result of a matrix product share memory");
         }
         if !is_empty {
-            for matrix in if k > 0 { &[lhs, rhs][..] } else { &[] } {
-                self.check_loadable(matrix.buffer);
+            if k > 0 {
+                self.check_loadable(lhs.buffer);
+                self.check_loadable(rhs.buffer);
             }
             if *accumulate {
                 self.check_loadable(out.buffer);

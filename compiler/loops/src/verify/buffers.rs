@@ -48,7 +48,9 @@ impl Checker<'_> {
         for (expected, (position, name)) in found.into_iter().enumerate() {
             if position != expected {
                 let rule = "expected each position from 0 on once";
-                return self.report(format!("%{name} is {what} {position}, and {what} {expected} is missing or comes before: {rule}"));
+                return self.report(format!(
+                    "%{name} is {what} {position}, and {what} {expected} is missing or comes before: {rule}"
+                ));
             }
         }
     }

@@ -7,8 +7,7 @@ use super::Checker;
 use crate::program::{Expr, Var, VarType};
 
 /// What [`is_legal`] accepts, in words.
-pub(super) const LEGAL: &str =
-    "expected a scalar, f32x4, i32x4, f64x2, i64x2, boolx2 or boolx4";
+pub(super) const LEGAL: &str = "expected a scalar, f32x4, i32x4, f64x2, i64x2, boolx2 or boolx4";
 
 /// Whether there are variables of a type: scalars, and vectors of 128 bits, with `bool` to go with them.
 pub(super) const fn is_legal(ty: VarType) -> bool {

@@ -4,7 +4,8 @@
 //! rules of algebra ask for a constant. The interpreter computes the results, so folding cannot disagree with it.
 //!
 //! After: no elementwise or view operation has splats alone for operands; no other operation has constants
-//! alone for operands unless the limits of [`crate::rules::constants`] kept it; no instruction but a constant gives a tensor without elements.
+//! alone for operands unless the limits of [`crate::rules::constants`] kept it; only constants give tensors without
+//! elements.
 
 use pullback_ir::{Function, Inst, Module, Op, Verified};
 

@@ -1,0 +1,6 @@
+//! The loop IR: programs by hand, the verifier's rules, the text form, and everything that lowering makes.
+#![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+mod lowering;
+mod random;
+mod support;

@@ -1,0 +1,434 @@
+//! The `pullback` command as a user calls it: outputs, messages and exit codes.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use std::fs;
+use std::path::PathBuf;
+
+use assert_cmd::Command;
+use pullback_optimize::pipeline;
+
+/// A folder of this test's own, with the files that the tests below use.
+fn folder(test: &str) -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("cli").join(test);
+    let _ = fs::remove_dir_all(&folder);
+    fs::create_dir_all(&folder).unwrap();
+    for (name, text) in [("loss.pir", LOSS), ("two.pir", TWO), ("bad.pir", BAD), ("broken.pir", BROKEN)] {
+        fs::write(folder.join(name), text).unwrap();
+    }
+    folder
+}
+
+const LOSS: &str = "func @loss(%x: f64[2,2], %w: f64[2], %k: i32) -> f64 {
+  %y = dot %x, %w, contract=[1]x[0] : f64[2]
+  %sq = mul %y, %y : f64[2]
+  %s = reduce add %sq, axes=[0] : f64
+  return %s
+}
+";
+
+const TWO: &str = "func @a(%x: f32[3]) -> f32[3] {
+  %y = neg %x : f32[3]
+  return %y
+}
+
+func @b(%0: u8, %p: bool) -> (u8, bool, u8) {
+  return %0, %p, %0
+}
+";
+
+const BAD: &str = "func @f(%x: f32) -> f32 {
+  %y = sinn %x : f32
+  %z = add %x, %nothing : f32
+  return %z
+}
+";
+
+const BROKEN: &str = "func @f(%x: f32, %i: i32) -> f32 {
+  %y = add %x, %i : f32
+  %z = exp %i : i32
+  return %x
+}
+";
+
+struct Output {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+fn pullback(folder: &PathBuf, args: &[&str], stdin: &str) -> Output {
+    let output = Command::new(env!("CARGO_BIN_EXE_pullback"))
+        .current_dir(folder)
+        .env_remove("NO_COLOR")
+        .args(args)
+        .write_stdin(stdin)
+        .output()
+        .unwrap();
+    Output {
+        code: output.status.code().unwrap(),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+#[track_caller]
+fn succeeds(folder: &PathBuf, args: &[&str]) -> String {
+    let Output { code, out, err } = pullback(folder, args, "");
+    assert_eq!(code, 0, "{args:?}\n{out}\n{err}");
+    assert_eq!(err, "", "{args:?}");
+    out
+}
+
+/// The command ends with this code, prints nothing, and says all of `parts`.
+#[track_caller]
+fn fails(folder: &PathBuf, args: &[&str], expected: i32, parts: &[&str]) {
+    let Output { code, out, err } = pullback(folder, args, "");
+    assert_eq!(code, expected, "{args:?}\n{out}\n{err}");
+    assert_eq!(out, "", "{args:?}");
+    for part in parts {
+        assert!(err.contains(part), "{args:?}: `{part}` is not in\n{err}");
+    }
+    assert!(!err.contains("panicked"), "{err}");
+}
+
+#[test]
+fn help_shows_examples_and_exit_codes() {
+    let folder = folder("help");
+    let help = succeeds(&folder, &["--help"]);
+    for part in ["Exit codes:", "check", "run", "grad", "dump", "test"] {
+        assert!(help.contains(part), "{help}");
+    }
+    for command in ["check", "run", "grad", "dump", "test"] {
+        let help = succeeds(&folder, &[command, "--help"]);
+        assert!(help.contains("Examples:") && help.contains(&format!("pullback {command}")), "{help}");
+    }
+    assert!(succeeds(&folder, &["--version"]).starts_with("pullback "));
+}
+
+#[test]
+fn the_help_of_dump_names_every_pass_and_stage() {
+    let folder = folder("dump_help");
+    let help = succeeds(&folder, &["dump", "--help"]);
+    for pass in pipeline::ALL {
+        assert!(help.contains(pass.name), "{} is not in\n{help}", pass.name);
+    }
+    for stage in pullback::Stage::ALL {
+        assert!(help.contains(stage.name()), "{} is not in\n{help}", stage.name());
+    }
+}
+
+#[test]
+fn a_wrong_command_line_has_exit_code_2() {
+    let folder = folder("usage");
+    for args in [
+        &[][..],
+        &["nothing"],
+        &["check"],
+        &["run"],
+        &["run", "loss.pir", "--random", "x"],
+        &["dump", "loss.pir", "--stage", "nowhere"],
+        &["dump", "loss.pir", "--after", "x", "--before", "y"],
+        &["grad", "loss.pir", "--mode", "sideways"],
+    ] {
+        fails(&folder, args, 2, &[]);
+    }
+}
+
+#[test]
+fn check_counts_what_is_right_and_shows_what_is_wrong() {
+    let folder = folder("check");
+    let out = succeeds(&folder, &["check", "loss.pir", "two.pir"]);
+    assert_eq!(
+        out,
+        "loss.pir: 1 function, 3 instructions, no mistakes\ntwo.pir: 2 functions, 1 instruction, no mistakes\n"
+    );
+    fails(
+        &folder,
+        &["check", "bad.pir"],
+        1,
+        &["did you mean `sin`?", "bad.pir:2:8", "^^^^", "found `%nothing`", "bad.pir:3:16", "2 mistakes"],
+    );
+    fails(
+        &folder,
+        &["check", "broken.pir"],
+        1,
+        &[
+            "operands of types f32 and i32",
+            "broken.pir:2:3",
+            "2 │   %y = add %x, %i : f32",
+            "^^^^^^^^^^^^^^^^^^^^^",
+            "broken.pir:3:3",
+            "in @f",
+        ],
+    );
+}
+
+#[test]
+fn check_goes_on_behind_a_wrong_file() {
+    let folder = folder("check_many");
+    let Output { code, out, err } = pullback(&folder, &["check", "bad.pir", "loss.pir"], "");
+    assert_eq!(code, 1);
+    assert!(out.contains("loss.pir") && err.contains("bad.pir"), "{out}{err}");
+}
+
+#[test]
+fn files_that_cannot_be_read_are_said_so() {
+    let folder = folder("files");
+    fs::write(folder.join("latin1.pir"), b"; \xe9").unwrap();
+    for command in ["check", "run", "grad", "dump"] {
+        fails(&folder, &[command, "missing.pir"], 1, &["cannot read missing.pir"]);
+        fails(&folder, &[command, "."], 1, &["cannot read ."]);
+        fails(&folder, &[command, "latin1.pir"], 1, &["latin1.pir is not text in UTF-8: byte 2"]);
+    }
+    for command in ["run", "grad", "dump"] {
+        fails(&folder, &[command, "bad.pir"], 1, &["bad.pir:2:8"]);
+        fails(&folder, &[command, "broken.pir"], 1, &["broken.pir:2:3"]);
+    }
+}
+
+#[test]
+fn the_standard_input_is_a_file() {
+    let folder = folder("stdin");
+    assert_eq!(pullback(&folder, &["check", "-"], LOSS).out, "<stdin>: 1 function, 3 instructions, no mistakes\n");
+    let Output { code, err, .. } = pullback(&folder, &["check", "-"], BAD);
+    assert!(code == 1 && err.contains("<stdin>:2:8"), "{err}");
+    let derivative = succeeds(&folder, &["grad", "loss.pir", "--wrt", "w"]);
+    let run = pullback(&folder, &["run", "-", "--input", "x=1", "--input", "w=[1,2]", "--input", "k=0"], &derivative);
+    assert_eq!(run.out, "%w_ct: f64[2] = [12.0, 12.0]\n", "{}", run.err);
+    assert_eq!(pullback(&folder, &["check", "-"], "").out, "<stdin>: 0 functions, 0 instructions, no mistakes\n");
+    let Output { code, err, .. } = pullback(&folder, &["run", "-"], "");
+    assert!(code == 1 && err.contains("the file has no function"), "{err}");
+}
+
+#[test]
+fn run_prints_results_compiled_and_interpreted() {
+    let folder = folder("run");
+    let inputs = ["run", "loss.pir", "--input", "x=[[1,2],[3,4]]", "-i", "%w=[1,-1]", "-i", "k=0"];
+    assert_eq!(succeeds(&folder, &inputs), "%s: f64 = 2.0\n");
+    assert_eq!(succeeds(&folder, &[&inputs[..], &["--interpret"]].concat()), "%s: f64 = 2.0\n");
+    let out = succeeds(&folder, &["run", "two.pir", "--function", "@b", "-i", "0=7", "-i", "p=true", "--json"]);
+    assert_eq!(
+        out,
+        "{\"function\":\"b\",\"results\":[{\"data\":7,\"dtype\":\"u8\",\"name\":\"0\",\"shape\":[]},\
+         {\"data\":true,\"dtype\":\"bool\",\"name\":\"p\",\"shape\":[]},\
+         {\"data\":7,\"dtype\":\"u8\",\"name\":\"0\",\"shape\":[]}]}\n"
+    );
+}
+
+#[test]
+fn random_inputs_depend_on_the_seed_alone() {
+    let folder = folder("random");
+    let run = |args: &[&str]| succeeds(&folder, &[&["run", "two.pir", "-f", "a"][..], args].concat());
+    assert_eq!(run(&["--random", "1"]), run(&["--random", "1"]));
+    assert_ne!(run(&["--random", "1"]), run(&["--random", "2"]));
+    assert_eq!(run(&["--random", "1"]), run(&["--random", "1", "--interpret"]));
+    assert_eq!(run(&["--random", "1", "-i", "x=0.5"]), "%y: f32[3] = [-0.5, -0.5, -0.5]\n");
+}
+
+#[test]
+fn results_are_written_to_files_that_are_inputs_again() {
+    let folder = folder("output");
+    let out = succeeds(&folder, &["run", "two.pir", "-f", "a", "-i", "x=[1,2,3]", "--output", "results/a"]);
+    assert_eq!(out, "%y: f32[3] = [-1.0, -2.0, -3.0]\n");
+    let out = succeeds(&folder, &["run", "two.pir", "-f", "a", "-i", "x=results/a/y.npy"]);
+    assert_eq!(out, "%y: f32[3] = [1.0, 2.0, 3.0]\n");
+    succeeds(&folder, &["run", "two.pir", "-f", "b", "-i", "0=7", "-i", "p=false", "--output", "b"]);
+    assert!(folder.join("b/0.npy").exists() && folder.join("b/p.npy").exists() && folder.join("b/0-1.npy").exists());
+    fails(&folder, &["run", "two.pir", "-f", "a", "--random", "1", "-o", "loss.pir"], 1, &["cannot write loss.pir"]);
+}
+
+#[test]
+fn wrong_inputs_are_refused_in_words() {
+    let folder = folder("inputs");
+    succeeds(&folder, &["run", "two.pir", "-f", "a", "-i", "x=[1,2,3]", "--output", "."]);
+    fs::write(folder.join("text.npy"), "hello").unwrap();
+    let run =
+        |args: &[&str], code: i32, parts: &[&str]| fails(&folder, &[&["run", "loss.pir"], args].concat(), code, parts);
+    run(&[], 2, &["inputs of @loss are missing", "%x: f64[2,2]", "%w: f64[2]", "%k: i32"]);
+    run(&["-i", "x=1"], 2, &["missing", "%w: f64[2]"]);
+    run(&["-i", "q=1"], 2, &["@loss has no parameter %q", "%x: f64[2,2]"]);
+    run(&["-i", "x"], 2, &["expected NAME=FILE.npy"]);
+    run(&["-i", "x=1", "-i", "x=2"], 2, &["%x is given twice"]);
+    run(&["-i", "x=missing.npy", "--random", "1"], 1, &["input %x: missing.npy:"]);
+    run(&["-i", "x=text.npy", "--random", "1"], 1, &["input %x: text.npy: not a .npy file"]);
+    run(&["-i", "w=y.npy", "--random", "1"], 1, &["it has dtype f32 and shape [3], expected f64 and [2]"]);
+    run(&["-i", "w=[1,2,3]", "--random", "1"], 1, &["neither a file .npy nor a literal of type f64[2]", "shape [3]"]);
+    run(&["-i", "k=1.5", "--random", "1"], 1, &["expected an i32"]);
+    run(&["--function", "g", "--random", "1"], 2, &["there is no function @g", "@loss"]);
+    fails(&folder, &["run", "two.pir", "--random", "1"], 2, &["choose one with --function", "@a, @b"]);
+}
+
+#[test]
+fn huge_tensors_are_an_error_and_no_crash() {
+    let folder = folder("huge");
+    let huge = "func @f(%x: f32[1048576,1048576]) -> f32 {
+  %s = reduce add %x, axes=[0,1] : f32
+  return %s
+}
+
+func @g() -> f32[1048576,1048576] {
+  %c = constant 1.0 : f32[1048576,1048576]
+  %e = exp %c : f32[1048576,1048576]
+  return %e
+}
+";
+    fs::write(folder.join("huge.pir"), huge).unwrap();
+    fails(&folder, &["run", "huge.pir", "-f", "f", "--random", "1"], 1, &["inputs of @f have 4398046511104 bytes"]);
+    fails(&folder, &["run", "huge.pir", "-f", "f", "-i", "x=1"], 1, &["at most"]);
+    fails(&folder, &["run", "huge.pir", "-f", "g", "--interpret"], 1, &["4398046511104 bytes"]);
+    fails(&folder, &["run", "huge.pir", "-f", "g"], 1, &["error:"]);
+}
+
+#[test]
+fn grad_prints_a_program_that_checks() {
+    let folder = folder("grad");
+    let text = succeeds(&folder, &["grad", "loss.pir", "--wrt", "w"]);
+    assert!(text.starts_with("func @loss_grad(%x: f64[2,2], %w: f64[2], %k: i32) -> f64[2] {"), "{text}");
+    assert!(text.contains("%w_ct = "), "{text}");
+    for args in [
+        &["--wrt", "x,w"][..],
+        &["--wrt", "%w", "--value"],
+        &["--mode", "forward"],
+        &["--mode", "vjp", "--wrt", "w,x"],
+        &["--optimize", "--provenance"],
+    ] {
+        let text = succeeds(&folder, &[&["grad", "loss.pir"], args].concat());
+        let check = pullback(&folder, &["check", "-"], &text);
+        assert_eq!(check.code, 0, "{args:?}\n{text}\n{}", check.err);
+    }
+    assert_eq!(succeeds(&folder, &["grad", "loss.pir", "--wrt", "w", "-o", "out.pir"]), "");
+    assert_eq!(fs::read_to_string(folder.join("out.pir")).unwrap(), text);
+    let provenance = succeeds(&folder, &["grad", "loss.pir", "--wrt", "w", "--provenance"]);
+    assert!(provenance.contains("at \"loss.pir\":2:3 from \"y\" by \"transpose of dot\""), "{provenance}");
+}
+
+#[test]
+fn what_cannot_be_differentiated_is_shown_in_the_file() {
+    let folder = folder("grad_errors");
+    fails(
+        &folder,
+        &["grad", "loss.pir", "--wrt", "k"],
+        1,
+        &["parameter %k of type i32 has no derivative", "loss.pir:1:6"],
+    );
+    fails(&folder, &["grad", "loss.pir", "--wrt", "q"], 2, &["@loss has no parameter %q", "%w: f64[2]"]);
+    fails(&folder, &["grad", "loss.pir", "--wrt", "w,w"], 1, &["named twice"]);
+    fails(&folder, &["grad", "two.pir", "-f", "a"], 1, &["needs a scalar", "found f32[3]", "two.pir:1:6"]);
+    fails(&folder, &["grad", "two.pir", "-f", "b"], 1, &["no f32 or f64 parameter"]);
+    fails(&folder, &["grad", "loss.pir", "-o", "no/such/folder.pir"], 1, &["cannot write no/such/folder.pir"]);
+}
+
+#[test]
+fn dump_prints_every_stage_of_primal_and_gradient() {
+    let folder = folder("dump");
+    for stage in pullback::Stage::ALL {
+        for wrt in [&[][..], &["--wrt", "w"]] {
+            let text = succeeds(&folder, &[&["dump", "loss.pir", "--stage", stage.name()], wrt].concat());
+            assert!(text.lines().count() > 4 && text.ends_with('\n'), "{}: {text}", stage.name());
+            if stage <= pullback::Stage::Fused {
+                // What has the form of a program is one.
+                assert_eq!(pullback(&folder, &["check", "-"], &text).code, 0, "{text}");
+            }
+        }
+    }
+    assert_eq!(succeeds(&folder, &["dump", "loss.pir", "--stage", "tensor"]), LOSS);
+    assert!(succeeds(&folder, &["dump", "loss.pir", "--stage", "adjoint"]).contains("@loss_value_and_grad"));
+    assert!(succeeds(&folder, &["dump", "loss.pir", "--stage", "loops", "--wrt", "w"]).contains("%w_ct"));
+}
+
+#[test]
+fn dump_stops_before_and_behind_any_pass() {
+    let folder = folder("dump_passes");
+    let text = "func @f(%x: f64) -> f64 {
+  %a = exp %x : f64
+  %b = exp %x : f64
+  %unused = log %x : f64
+  %c = add %a, %b : f64
+  return %c
+}
+";
+    fs::write(folder.join("f.pir"), text).unwrap();
+    let dump = |side: &str, pass: &str| succeeds(&folder, &["dump", "f.pir", side, pass]);
+    for pass in pipeline::ALL {
+        dump("--after", pass.name);
+        dump("--before", pass.name);
+    }
+    let cse = "eliminate_common_subexpressions";
+    assert_eq!(dump("--before", cse).matches(" = exp").count(), 2);
+    assert_eq!(dump("--after", cse).matches(" = exp").count(), 1);
+    assert!(dump("--before", "eliminate_dead_code").contains("%unused"));
+    assert!(!dump("--after", "eliminate_dead_code").contains("%unused"));
+    fails(&folder, &["dump", "f.pir", "--after", "nothing"], 2, &["there is no pass `nothing`", cse]);
+    fails(&folder, &["dump", "f.pir", "--after", cse, "--stage", "tensor"], 2, &["from `optimized` on"]);
+}
+
+#[test]
+fn timings_go_to_the_standard_error() {
+    let folder = folder("timings");
+    let Output { code, out, err } = pullback(&folder, &["dump", "loss.pir", "--timings", "--wrt", "w"], "");
+    assert_eq!(code, 0, "{err}");
+    assert!(out.starts_with("func @loss_value_and_grad") && !out.contains("total"), "{out}");
+    for step in ["parse and verify", "differentiate", "fold_constants", "lower", "generate", "total", "ms"] {
+        assert!(err.contains(step), "{step} is not in\n{err}");
+    }
+}
+
+#[test]
+fn text_tests_pass_fail_and_are_blessed_on_demand() {
+    let folder = folder("tests");
+    let write = |name: &str, text: &str| fs::write(folder.join(name), text).unwrap();
+    fs::create_dir(folder.join("t")).unwrap();
+    write("t/good.pir", "; test interpret\nfunc @f(%x: i32) -> i32 {\n  return %x\n}\n; input: %x = 1\n; expect: 1\n");
+    assert_eq!(succeeds(&folder, &["test", "t"]), "1 passed, 0 failed\n");
+    write("t/bad.pir", "; test interpret\nfunc @f(%x: i32) -> i32 {\n  return %x\n}\n; input: %x = 1\n; expect: 2\n");
+    let Output { code, out, .. } = pullback(&folder, &["test", "t"], "");
+    assert_eq!(code, 1);
+    assert!(out.contains("FAILED t/bad.pir") && out.contains("element 0 is 1, expected 2"), "{out}");
+    assert!(out.ends_with("1 passed, 1 failed\n"), "{out}");
+    let snapshot = "; test print\nfunc @f() {return}\n; output:\n; nothing\n";
+    write("t/bad.pir", snapshot);
+    assert_eq!(pullback(&folder, &["test", "t/bad.pir"], "").code, 1);
+    assert_eq!(fs::read_to_string(folder.join("t/bad.pir")).unwrap(), snapshot);
+    assert_eq!(succeeds(&folder, &["test", "t/bad.pir", "--bless"]), "1 passed, 0 failed\n");
+    assert_eq!(succeeds(&folder, &["test", "t/bad.pir"]), "1 passed, 0 failed\n");
+    assert!(
+        fs::read_to_string(folder.join("t/bad.pir")).unwrap().ends_with("; output:\n; func @f() {\n;   return\n; }\n")
+    );
+    fails(&folder, &["test", "nowhere"], 2, &["nowhere: no such file"]);
+    fs::create_dir(folder.join("empty")).unwrap();
+    fails(&folder, &["test", "empty"], 2, &["there are no tests"]);
+}
+
+/// Each of these tests is wrong in a way that must not pass unseen.
+#[test]
+fn a_text_test_that_expects_too_little_or_too_much_fails() {
+    let folder = folder("strict");
+    let program = "func @f(%x: f32) -> f32 {\n  %y = neg %x : f32\n  return %y\n}\n";
+    for (name, head, tail) in [
+        ("misspelt", "; test grad", "; chek: neg"),
+        ("unknown_kind", "; test nothing", ""),
+        ("unknown_option", "; test grad wtr=x", ""),
+        ("no_head", "func @g() {\n  return\n}", ""),
+        ("absent", "; test grad", "; check: tanh"),
+        ("present", "; test grad", "; check-not: constant"),
+        ("count", "; test grad", "; count: 2 constant"),
+        ("expected_error", "; test verify", "; error: anything"),
+        ("nothing_expected", "; test interpret", ""),
+        ("missing_input", "; test interpret", "; expect: 1"),
+        ("wrong_input", "; test interpret", "; input: %z = 1\n; expect: 1"),
+        ("too_many_results", "; test interpret", "; input: %x = 1\n; expect: -1\n; expect: -1"),
+        ("wrong_literal", "; test interpret", "; input: %x = 1\n; expect: true"),
+        ("wrong_sign_of_zero", "; test interpret", "; input: %x = 0\n; expect: 0"),
+        ("computes_nothing", "; test print", "; input: %x = 0\n; expect: 0"),
+        ("wrong_pass", "; test optimize pass=nothing", "; count: 1 neg"),
+    ] {
+        let file = format!("{name}.pir");
+        fs::write(folder.join(&file), format!("{head}\n{program}{tail}\n")).unwrap();
+        let Output { code, out, err } = pullback(&folder, &["test", &file], "");
+        assert_eq!(code, 1, "{name}: {out}{err}");
+        assert!(out.contains("FAILED"), "{name}: {out}");
+    }
+    fs::write(folder.join("right.pir"), format!("; test interpret\n{program}; input: %x = 0\n; expect: -0.0\n"))
+        .unwrap();
+    succeeds(&folder, &["test", "right.pir"]);
+}

@@ -1,0 +1,28 @@
+; test interpret
+func @f0(%x: f64[2]) -> f64[2] {
+  %y = tan %x : f64[2]
+  return %y
+}
+; input: %x = [0.7853981633974483, -0.7853981633974483]
+; expect: [1.0, -1.0] ~ 1e-15
+
+func @f1(%x: f32[2]) -> f32[2] {
+  %y = tan %x : f32[2]
+  return %y
+}
+; input: %x = [0.7853981633974483, -0.7853981633974483]
+; expect: [1.0, -1.0] ~ 1e-6
+
+func @f2(%x: f64[3]) -> f64[3] {
+  %y = tan %x : f64[3]
+  return %y
+}
+; input: %x = [0.0, -0.0, inf]
+; expect: [0.0, -0.0, nan]
+
+func @f3(%x: f32[3]) -> f32[3] {
+  %y = tan %x : f32[3]
+  return %y
+}
+; input: %x = [0.0, -0.0, inf]
+; expect: [0.0, -0.0, nan]

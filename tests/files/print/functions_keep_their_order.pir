@@ -1,0 +1,8 @@
+; test print
+func @b() {
+  return
+}
+
+func @a() {
+  return
+}
