@@ -57,11 +57,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (a, w, b, zero) = (2.0, 3.0, 1.0, 0.0);
     let compiled = compile(&module, phi, &options)?;
     let results = compiled.run(&[a, w, b, zero, zero].each_ref().map(ArgRef::scalar))?;
-    let [phi, a_ct, w_ct, b_ct, p_ct, s_ct] =
-        results[..].iter().map(|x| x.item()).collect::<Result<Vec<f64>, _>>()?[..]
-    else {
-        return Err("value_and_grad returns a value and five derivatives".into());
-    };
+    let mut numbers = [0.0; 6];
+    for (number, result) in numbers.iter_mut().zip(&results) {
+        *number = result.item()?;
+    }
+    let [phi, a_ct, w_ct, b_ct, p_ct, s_ct] = numbers;
 
     let (p, s) = (a * w, a * w + b);
     println!("With a = {a}, w = {w}, b = {b}: p = {p}, s = {s}, φ = {phi}.\n");

@@ -128,7 +128,7 @@ pub fn compile_with_report(
     let mut report = Report::default();
     let (module, func) = report.stage("differentiate", |_| differentiate(module, func, options))?;
     let module = report.stage("optimize", |report| optimize(&module, func, options, report))?;
-    let function = module.function(func);
+    let function = &without_calls(&module, func)?;
     let plan = report.stage("fuse", |_| Ok(plan(function, options)))?;
     let program = report.stage("lower", |_| lower(function, &plan))?;
     let compiled = report.stage("generate", |report| {
@@ -164,8 +164,7 @@ pub fn dump(module: &Verified<Module>, func: FuncId, options: &Options, stage: S
     if stage == Stage::Optimized {
         return Ok(print(&module, function));
     }
-    // A pipeline cut short may leave calls, which the stages behind do not take.
-    let function = &pullback_ir::rewrite::inline_calls(&module, function)?;
+    let function = &without_calls(&module, func)?;
     let plan = plan(function, options);
     if stage == Stage::Fused {
         return Ok(plan_to_string(&module, function, &plan)?);
@@ -242,19 +241,25 @@ fn optimize(
     Ok(optimized.module)
 }
 
+/// The function without calls, which the stages behind do not take and a pipeline of the caller's choice may leave.
+fn without_calls(module: &Verified<Module>, func: FuncId) -> Result<Function, Error> {
+    pullback_ir::rewrite::inline_calls(module, module.function(func)).map_err(|error| Error::Limit(error.message))
+}
+
 fn plan(function: &Function, options: &Options) -> Plan {
     fuse(function, FuseOptions { enabled: options.fusion })
 }
 
-fn lower(function: &Function, plan: &Plan) -> Result<Program, Error> {
+fn lower(function: &Function, plan: &Plan) -> Result<pullback_loops::Verified<Program>, Error> {
     let mut program = pullback_loops::lower(function, plan)?;
     pullback_loops::contract_mul_add(&mut program);
-    Ok(program)
+    // Generated code has no bounds checks: this is what it relies on.
+    pullback_loops::verify(program).map_err(|errors| Error::Bug(format!("lowering: {errors}")))
 }
 
 fn generate(
     f: &Function,
-    program: &Program,
+    program: &pullback_loops::Verified<Program>,
     options: &Options,
     text: bool,
 ) -> Result<pullback_codegen::Compiled, Error> {

@@ -164,6 +164,17 @@ fn check_counts_what_is_right_and_shows_what_is_wrong() {
 }
 
 #[test]
+fn check_takes_loop_programs() {
+    let folder = folder("check_loops");
+    let loops = succeeds(&folder, &["dump", "two.pir", "-f", "a", "--stage", "loops"]);
+    assert_eq!(pullback(&folder, &["check", "-"], &loops).out, "<stdin>: 1 kernel, 2 buffers, no mistakes\n");
+    let Output { code, err, .. } = pullback(&folder, &["check", "-"], &loops.replace("kernel", "kernle"));
+    assert!(code == 1 && err.contains("<stdin>:"), "{err}");
+    let Output { code, err, .. } = pullback(&folder, &["check", "-"], &loops.replace("f32[3] input", "f32[2] input"));
+    assert!(code == 1 && err.contains("in kernel @y"), "{err}");
+}
+
+#[test]
 fn check_goes_on_behind_a_wrong_file() {
     let folder = folder("check_many");
     let Output { code, out, err } = pullback(&folder, &["check", "bad.pir", "loss.pir"], "");
@@ -325,8 +336,8 @@ fn dump_prints_every_stage_of_primal_and_gradient() {
         for wrt in [&[][..], &["--wrt", "w"]] {
             let text = succeeds(&folder, &[&["dump", "loss.pir", "--stage", stage.name()], wrt].concat());
             assert!(text.lines().count() > 4 && text.ends_with('\n'), "{}: {text}", stage.name());
-            if stage <= pullback::Stage::Fused {
-                // What has the form of a program is one.
+            if stage <= pullback::Stage::Loops {
+                // What has a parser feeds back in.
                 assert_eq!(pullback(&folder, &["check", "-"], &text).code, 0, "{text}");
             }
         }

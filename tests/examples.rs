@@ -76,7 +76,7 @@ fn digits_learns_to_read() {
     assert_eq!(last["example"], "digits");
     assert!(last["test_accuracy"].as_f64().unwrap() >= 0.97, "{last}");
     assert!(last["compile_ms"].as_f64().unwrap() > 0.0 && last["step_us"].as_f64().unwrap() > 0.0, "{last}");
-    assert_eq!(printed.matches("training accuracy").count(), 40, "{printed}");
+    assert_eq!(printed.matches("training accuracy").count(), 60, "{printed}");
 }
 
 #[test]

@@ -6,8 +6,10 @@ use flate2::read::GzDecoder;
 
 use crate::rng::SplitMix64;
 
-/// Cells of the grid of a digit, 8 × 8.
-pub(crate) const PIXELS: usize = 64;
+/// Cells along each side of the grid of a digit.
+pub(crate) const SIDE: usize = 8;
+/// Cells of the grid of a digit.
+pub(crate) const PIXELS: usize = SIDE * SIDE;
 /// The digits 0 to 9.
 pub(crate) const CLASSES: usize = 10;
 
@@ -74,7 +76,8 @@ pub(crate) struct Split {
 }
 
 impl Split {
-    /// Reads the digits and splits them at random, a fifth of every class to the held-out part.
+    /// Reads the digits and splits them at random, a fifth of every class to the held-out part (of five digits in random order, the
+    /// one in the middle, which rounds each fifth to the nearest whole number).
     ///
     /// The split has a seed of its own: it is the same whatever the seed of training, so that accuracies can be compared.
     pub(crate) fn load() -> Result<Self, Box<dyn Error>> {

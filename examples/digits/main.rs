@@ -5,11 +5,13 @@
 //! ```
 //!
 //! * `model.rs` is the part about derivatives: the network, its loss, and the step.
-//! * `data.rs` reads the digits and holds out a fifth of them.
+//! * `data.rs` reads the digits and holds out a fifth of them; `augment.rs` distorts the others a little each time.
 //! * `report.rs` shows what came out.
 //!
-//! One fifth of the digits is never trained on, and nothing is chosen by looking at it: it is used once, at the end.
+//! One fifth of the digits is never trained on, and is used once, at the end. Batch size, rate and distortions were chosen by
+//! cross-validation within the other four fifths.
 
+mod augment;
 mod data;
 mod model;
 mod report;
@@ -28,7 +30,7 @@ use report::Summary;
 use rng::SplitMix64;
 
 /// Passes over the training set unless asked for otherwise.
-const EPOCHS: usize = 40;
+const EPOCHS: usize = 60;
 /// The accuracy on held-out digits that this example claims for [`EPOCHS`].
 const CLAIM: f64 = 0.97;
 
@@ -100,13 +102,15 @@ fn fit(
     let (mut in_steps, mut batch) = (Duration::ZERO, Digits::default());
 
     for epoch in 1..=epochs {
+        let progress = (epoch - 1) as f32 / epochs as f32;
         // A new order every time; the few digits that do not fill a last batch are left out this time.
         random.shuffle(&mut order);
         let (mut loss, mut accuracy) = (0.0, 0.0);
         for chosen in order.chunks_exact(model::BATCH) {
             batch.gather(train, chosen);
+            augment::distort(&mut batch, random);
             let start = Instant::now();
-            let scores = trainer.step(network, &batch)?;
+            let scores = trainer.step(network, &batch, progress)?;
             in_steps += start.elapsed();
             loss += f64::from(scores.loss) / steps as f64;
             accuracy += f64::from(scores.accuracy) / steps as f64;

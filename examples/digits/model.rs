@@ -7,6 +7,7 @@
 //! * `step`: calls that, and applies Adam. It is compiled as one program; parameters go in, better parameters come out.
 
 use std::error::Error;
+use std::f64::consts::PI;
 
 use pullback::autodiff::value_and_grad;
 use pullback::graph::nn;
@@ -18,9 +19,9 @@ use crate::data::{CLASSES, Digits, PIXELS};
 use crate::rng::SplitMix64;
 
 /// Digits per step.
-pub(crate) const BATCH: usize = 64;
-/// The rate of Adam.
-const RATE: f64 = 1e-3;
+pub(crate) const BATCH: usize = 32;
+/// The rate of Adam at the beginning; it falls to 0 along half a cosine (Loshchilov and Hutter, "SGDR", 2017).
+const RATE: f64 = 5e-3;
 
 /// Names and shapes of the parameters of the 64-128-64-10 network.
 const PARAMETERS: [(&str, &[usize]); 6] = [
@@ -65,22 +66,24 @@ fn differentiated_loss() -> Result<(Verified<Module>, FuncId), Box<dyn Error>> {
     Ok((verify(module)?, gradient))
 }
 
-/// The step: takes a batch, the step's number, and what Adam knows; returns loss, accuracy, and what Adam knows then.
+/// The step: takes a batch, the number of the step, the part of the training that is done (0 to 1), and what Adam knows. Returns loss,
+/// accuracy, and what Adam knows then.
 pub(crate) fn training_step() -> Result<(Verified<Module>, FuncId), Box<dyn Error>> {
     let (module, gradient) = differentiated_loss()?;
     let step = trace(&module, "step", |g| {
         let images = g.input("images", DType::F32, [BATCH, PIXELS]);
         let labels = g.input("labels", DType::I32, [BATCH]);
         let t = g.input("t", DType::F32, []);
+        let progress = g.input("progress", DType::F32, []);
+        let rate = RATE / 2.0 * (1.0 + (PI * progress).cos());
         let [parameters, means, squares] = ["", ".m", ".v"].map(|suffix| inputs(g, suffix));
 
         let [loss, accuracy, gradients @ ..]: [Tensor<'_>; COUNT + 2] =
             g.call_array(gradient, &[&[images, labels], &parameters[..]].concat());
-        let _: [Tensor<'_>; COUNT] = gradients;
 
         let next: [AdamState<'_>; COUNT] = std::array::from_fn(|i| {
             let state = AdamState { parameter: parameters[i], first_moment: means[i], second_moment: squares[i] };
-            Adam::default().step(state, gradients[i], t, RATE)
+            Adam::default().step(state, gradients[i], t, rate)
         });
         let mut outputs = vec![loss, accuracy];
         outputs.extend(next.map(|state| state.parameter));
@@ -104,16 +107,23 @@ pub(crate) struct Network {
 impl Network {
     /// Random weights between ±√(6 / (inputs + outputs)) (Glorot and Bengio, 2010), all else 0.
     pub(crate) fn new(random: &mut SplitMix64) -> Result<Self, Box<dyn Error>> {
-        let zeros = || PARAMETERS.iter().map(|(_, dims)| runtime::Tensor::zeros(runtime::DType::F32, dims));
-        let mut state: Vec<runtime::Tensor> = zeros().chain(zeros()).chain(zeros()).collect::<Result<_, _>>()?;
+        let mut state = Self::zeros()?;
         for (parameter, (_, dims)) in state.iter_mut().zip(PARAMETERS) {
             if let [inputs, outputs] = *dims {
                 let bound = (6.0 / (inputs + outputs) as f32).sqrt();
                 parameter.as_mut_slice()?.fill_with(|| bound * random.symmetric());
             }
         }
-        let next = zeros().chain(zeros()).chain(zeros()).collect::<Result<_, _>>()?;
-        Ok(Self { state, next, steps: 0.0 })
+        Ok(Self { state, next: Self::zeros()?, steps: 0.0 })
+    }
+
+    /// Three times the parameters.
+    fn zeros() -> Result<Vec<runtime::Tensor>, Box<dyn Error>> {
+        let mut tensors = Vec::with_capacity(3 * COUNT);
+        for (_, dims) in [PARAMETERS; 3].concat() {
+            tensors.push(runtime::Tensor::zeros(runtime::DType::F32, dims)?);
+        }
+        Ok(tensors)
     }
 
     fn parameters(&self) -> &[runtime::Tensor] {
@@ -142,11 +152,13 @@ impl Trainer {
     }
 
     /// Makes the network a little better at a batch; the scores are from before.
-    pub(crate) fn step(&self, network: &mut Network, batch: &Digits) -> Result<Scores, Box<dyn Error>> {
+    ///
+    /// `progress` is the part of the training that is done, from 0 to 1.
+    pub(crate) fn step(&self, network: &mut Network, batch: &Digits, progress: f32) -> Result<Scores, Box<dyn Error>> {
         network.steps += 1.0;
         let mut scores = Scores::default();
-        let mut inputs =
-            vec![ArgRef::from(&batch.images[..]), ArgRef::from(&batch.labels[..]), ArgRef::scalar(&network.steps)];
+        let mut inputs = vec![ArgRef::from(&batch.images[..]), ArgRef::from(&batch.labels[..])];
+        inputs.extend([ArgRef::scalar(&network.steps), ArgRef::scalar(&progress)]);
         inputs.extend(network.state.iter().map(ArgRef::from));
         let mut outputs = vec![ArgMut::scalar(&mut scores.loss), ArgMut::scalar(&mut scores.accuracy)];
         outputs.extend(network.next.iter_mut().map(ArgMut::from));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::data::Digits;
+use crate::data::{Digits, SIDE};
 
 /// Digits drawn side by side.
 const DRAWN: usize = 5;
@@ -53,7 +53,6 @@ impl Summary {
 
 /// Draws digits side by side, their predictions beneath.
 fn draw(digits: &Digits, predictions: &[usize], chosen: &[usize]) {
-    const SIDE: usize = 8;
     for row in 0..SIDE {
         let rows = chosen.iter().map(|&index| {
             let ink = &digits.image(index)[row * SIDE..][..SIDE];

@@ -2,9 +2,10 @@
 //!
 //! Comment lines behind the last function of a block say what it computes; `ir-spec/README.md` lists them.
 
-use pullback_autodiff::vjp;
+use pullback_autodiff::{grad, vjp};
 use pullback_interp::{Array, Scalar, evaluate};
 use pullback_ir::parse::parse_literal;
+use pullback_ir::print::{PrintOptions, function_to_string};
 use pullback_ir::{FuncId, Function, Literal, Module, Type, Verified, parse_module, verify};
 
 use crate::document::Block;
@@ -172,6 +173,12 @@ impl Example {
             claimed.compare(&format!("the gradient of {name}"), &found[outputs + position], ty, same)?;
         }
         Ok(())
+    }
+
+    /// The gradient of the last function with respect to a parameter, as text.
+    pub(crate) fn gradient(&self, name: &str) -> Result<String, String> {
+        let gradient = grad(&self.module, self.func, &[self.param(name)?]).map_err(|error| error.to_string())?;
+        Ok(function_to_string(&self.module, &gradient, PrintOptions::default()))
     }
 
     fn param(&self, name: &str) -> Result<usize, String> {

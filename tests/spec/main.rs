@@ -127,6 +127,13 @@ fn the_first_program_of_the_readme_is_the_example() {
 }
 
 #[test]
+fn the_gradient_shown_in_the_readme_is_the_one_computed() {
+    let blocks = Page::read(&root().join("README.md")).blocks("pir");
+    let [primal, gradient] = &blocks[..] else { panic!("{} programs", blocks.len()) };
+    assert_eq!(Example::read(primal).unwrap().gradient("w").unwrap(), gradient.text);
+}
+
+#[test]
 fn every_link_has_a_target() {
     let mut failures = Vec::new();
     for page in pages() {

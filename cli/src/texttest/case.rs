@@ -19,7 +19,7 @@ pub enum Kind {
     Optimize,
     /// The fusion regions, printed; compiled and interpreted if there are inputs.
     Fuse,
-    /// The loop IR, printed; compiled and interpreted if there are inputs.
+    /// The loop IR, printed and read back; interpreted and compiled if there are inputs.
     Loops,
     /// Cranelift's intermediate form, printed; compiled and interpreted if there are inputs.
     Clif,
@@ -130,16 +130,24 @@ impl TextTest {
                 function = name.split(['(', ' ']).next().map(str::to_string);
             }
             if let Some((word, rest)) = comment.and_then(expectation) {
-                test.expect(word, rest, code_line, function.as_deref())
+                test.expect(word, rest, code_line, index + 1, function.as_deref())
                     .map_err(|message| format!("line {}: {message}", index + 1))?;
             }
         }
         Ok(test)
     }
 
-    fn expect(&mut self, word: &str, rest: &str, line: usize, function: Option<&str>) -> Result<(), String> {
+    /// Adds an expectation that stands on `line`, on or behind the code of `code_line`.
+    fn expect(
+        &mut self,
+        word: &str,
+        rest: &str,
+        code_line: usize,
+        line: usize,
+        function: Option<&str>,
+    ) -> Result<(), String> {
         match word {
-            "error" => self.errors.push(ExpectedError { line, text: rest.into() }),
+            "error" => self.errors.push(ExpectedError { line: code_line, text: rest.into() }),
             "check" => self.checks.push(Check::Contains(rest.into())),
             "check-not" => self.checks.push(Check::Absent(rest.into())),
             "count" => {

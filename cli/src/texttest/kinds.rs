@@ -172,14 +172,43 @@ fn compile(test: &TextTest, program: &Program, stage: Option<Stage>, outcome: &m
     } else {
         (program.module.clone(), None)
     };
-    if let (Some(stage), Some(func)) = (stage, subject) {
-        outcome.output = Some(backend::dump(&module, func, stage, &checked())?);
-    }
     interpret_cases(test, program, &module, subject, "interpreter", outcome)?;
+    if let (Some(stage), Some(func)) = (stage, subject) {
+        let text = backend::dump(&module, func, stage, &checked())?;
+        if stage == Stage::Loops {
+            interpret_loops(test, &module, func, &text, outcome)?;
+        }
+        outcome.output = Some(text);
+    }
     for case in &test.runs {
         let func = case_function(test, program, subject, case)?;
         let results = backend::run(&module, func, &case_inputs(&module, func, case)?, &checked())?;
         outcome.computed.push(Computed { case: case.clone(), by: "machine code", results });
+    }
+    Ok(())
+}
+
+/// The loop program reads back as it is printed, and computes the cases.
+fn interpret_loops(
+    test: &TextTest,
+    module: &Module,
+    func: FuncId,
+    text: &str,
+    outcome: &mut Outcome,
+) -> Result<(), Failure> {
+    let bug = |message: String| Failure::Bug(format!("{message}, in the loops\n{text}"));
+    let loops = pullback_loops::parse_program(text).map_err(|error| bug(error.to_string()))?;
+    if loops.to_string() != text {
+        return Err(bug(format!("the output does not round-trip; it reads back as\n{loops}")));
+    }
+    let loops = pullback_loops::verify(loops).map_err(|errors| bug(errors.to_string()))?;
+    for case in &test.runs {
+        let inputs: Vec<_> = case_inputs(module, func, case)?.into_iter().map(|array| array.elements).collect();
+        let results = pullback_loops::interpret(&loops, &inputs).map_err(|error| bug(error.to_string()))?;
+        let shaped = module.function(func).result_types().zip(results);
+        let results = shaped.map(|(ty, elements)| Array::new(ty.shape.clone(), elements));
+        let results = results.collect::<Result<_, _>>().map_err(|error| bug(error.to_string()))?;
+        outcome.computed.push(Computed { case: case.clone(), by: "loop interpreter", results });
     }
     Ok(())
 }

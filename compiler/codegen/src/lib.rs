@@ -25,7 +25,7 @@ pub mod math;
 
 use std::time::{Duration, Instant};
 
-use pullback_loops::Program;
+use pullback_loops::{Program, Verified};
 use pullback_runtime::{Executable, Signature};
 
 pub use emit::KernelTiming;
@@ -76,7 +76,7 @@ pub struct Compiled {
 /// # Errors
 /// A limitation if the processor lacks what is needed, if a kernel is too large or there is no memory; a bug if the
 /// program is not what the loop IR says or does not fit the signature.
-pub fn compile(program: &Program, signature: Signature, options: &Options) -> Result<Compiled, Error> {
+pub fn compile(program: &Verified<Program>, signature: Signature, options: &Options) -> Result<Compiled, Error> {
     let start = Instant::now();
     let target = isa::Target::host(options.features, options.verify, options.asm)?;
     let layout = layout::Layout::new(program, &signature)?;

@@ -36,7 +36,7 @@ unsafe impl GlobalAlloc for Counting {
 static ALLOCATOR: Counting = Counting;
 
 /// `y = x + x` by way of the arena, in two kernels.
-fn doubling(elements: usize) -> (Program, Signature) {
+fn doubling(elements: usize) -> (Verified<Program>, Signature) {
     let mut program = Program { name: "double".into(), arena_bytes: elements * 4, ..Program::default() };
     let parameter =
         |name: &str| Parameter { name: name.to_owned(), dtype: pullback_runtime::DType::F32, shape: vec![elements] };
@@ -62,7 +62,7 @@ fn doubling(elements: usize) -> (Program, Signature) {
         let body = vec![Stmt::For(Box::new(nest))];
         program.kernels.push(Kernel { name: kernel.into(), about: String::new(), body });
     }
-    (program, signature)
+    (verify(program).unwrap(), signature)
 }
 
 #[test]

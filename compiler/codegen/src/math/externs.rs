@@ -82,6 +82,29 @@ impl ExternFn {
     }
 }
 
+macro_rules! libcalls {
+    ($($name:literal $wrapper:ident $float:ident $function:path,)*) => {
+        /// The functions that Cranelift itself calls, by C's names, to round to integers on x86-64
+        /// processors without SSE4.1. A JIT registers them, because a process need not export C's.
+        pub fn rounding_libcalls() -> [(&'static str, *const u8); 8] {
+            [$(($name, $wrapper as extern "C" fn($float) -> $float as *const u8),)*]
+        }
+
+        $(extern "C" fn $wrapper(x: $float) -> $float { $function(x) })*
+    };
+}
+
+libcalls! {
+    "floorf" floor32 f32 libm::floorf,
+    "floor" floor64 f64 libm::floor,
+    "ceilf" ceil32 f32 libm::ceilf,
+    "ceil" ceil64 f64 libm::ceil,
+    "truncf" trunc32 f32 libm::truncf,
+    "trunc" trunc64 f64 libm::trunc,
+    "nearbyintf" nearest32 f32 libm::rintf,
+    "nearbyint" nearest64 f64 libm::rint,
+}
+
 /// The scalar functions as imports of one module.
 #[derive(Clone, Debug)]
 pub struct ExternTable {

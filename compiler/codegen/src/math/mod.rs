@@ -42,5 +42,5 @@ mod single;
 
 pub use builder::{Mask, MathBuilder};
 pub use common::emit_is_finite;
-pub use externs::{ExternFn, ExternFns, ExternTable, FunctionExterns};
+pub use externs::{ExternFn, ExternFns, ExternTable, FunctionExterns, rounding_libcalls};
 pub use functions::{MathBinary, MathUnary, emit_binary, emit_unary};

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use pullback_codegen::{Compiled, Error, Features, Options, compile, runtime_dtype};
 use pullback_ir::{DType, Literal};
 use pullback_loops::{
-    Affine, Buffer, BufferData, Carried, Expr, For, Index, Kernel, Place, Program, Space, Stmt, Var, VarType,
+    Affine, Buffer, BufferData, Carried, Expr, For, Index, Kernel, Place, Program, Space, Stmt, Var, VarType, Verified,
+    VerifyErrors, verify,
 };
 use pullback_runtime::{ArgRef, Element, Parameter, Signature, Tensor};
 
@@ -130,20 +131,31 @@ impl Kit {
         self.program.kernels.push(Kernel { name, about: "by hand".to_owned(), body });
     }
 
-    pub(crate) fn compile_with(&mut self, options: &Options) -> Result<Compiled, Error> {
+    fn verified(&mut self) -> Result<Verified<Program>, VerifyErrors> {
         if self.open.last().is_some_and(|body| !body.is_empty()) {
             self.next_kernel();
         }
-        compile(&self.program, self.signature.clone(), options)
+        verify(self.program.clone())
+    }
+
+    pub(crate) fn compile_with(&mut self, options: &Options) -> Result<Compiled, Error> {
+        let program = self.verified().unwrap_or_else(|errors| panic!("{errors}"));
+        compile(&program, self.signature.clone(), options)
     }
 
     pub(crate) fn compile(&mut self, features: Features) -> Compiled {
         self.compile_with(&Options { features, verify: true, ..Options::default() }).unwrap()
     }
 
-    /// What compiling says is wrong.
+    /// What the loop IR's verifier, or else code generation, says is wrong.
     pub(crate) fn error(&mut self) -> String {
-        self.compile_with(&Options { verify: true, ..Options::default() }).unwrap_err().to_string()
+        match self.verified() {
+            Err(errors) => errors.to_string(),
+            Ok(program) => {
+                let options = Options { verify: true, ..Options::default() };
+                compile(&program, self.signature.clone(), &options).unwrap_err().to_string()
+            }
+        }
     }
 
     /// The first output, for each set of features.

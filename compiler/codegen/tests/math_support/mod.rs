@@ -1,7 +1,14 @@
 //! Shared by the vector math tests and the `math_accuracy` example: compiles `y[i] = f(x[i])`
 //! with Cranelift and measures errors in ulp.
 
-#![allow(dead_code, clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "tests; each one uses a part of this"
+)]
 
 use cranelift_codegen::ir::{AbiParam, BlockArg, InstBuilder, MemFlagsData, Type, Value, types};
 use cranelift_codegen::ir::condcodes::IntCC;
@@ -11,6 +18,7 @@ use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::{Linkage, Module, default_libcall_names};
 use pullback_codegen::math::{
     ExternFn, ExternTable, MathBinary, MathBuilder, MathUnary, emit_binary, emit_unary,
+    rounding_libcalls,
 };
 
 pub mod reference;
@@ -41,6 +49,7 @@ pub trait Element: Copy + Send + Sync + std::fmt::Debug + 'static {
     const TYPE: Type;
     const ZERO: Self;
     fn bits(self) -> u64;
+    fn is_nan(self) -> bool;
 }
 
 impl Element for f32 {
@@ -49,6 +58,9 @@ impl Element for f32 {
     fn bits(self) -> u64 {
         u64::from(self.to_bits())
     }
+    fn is_nan(self) -> bool {
+        self.is_nan()
+    }
 }
 
 impl Element for f64 {
@@ -56,6 +68,9 @@ impl Element for f64 {
     const ZERO: Self = 0.0;
     fn bits(self) -> u64 {
         self.to_bits()
+    }
+    fn is_nan(self) -> bool {
+        self.is_nan()
     }
 }
 
@@ -87,6 +102,9 @@ impl<T: Element> Kernel<T> {
         let mut jit = JITBuilder::with_isa(isa, default_libcall_names());
         for &f in ExternFn::ALL {
             jit.symbol(f.name(), f.address());
+        }
+        for (name, address) in rounding_libcalls() {
+            jit.symbol(name, address);
         }
         let mut module = JITModule::new(jit);
         let externs = ExternTable::declare(&mut module).unwrap();

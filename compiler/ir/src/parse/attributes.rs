@@ -72,9 +72,11 @@ impl Head {
 /// The operation names closest to a word that is none, for a message.
 pub(super) fn suggestion(word: &str) -> String {
     let word: Vec<char> = word.chars().take(20).collect();
-    let near = table().into_iter().map(|row| row.name).map(|name| (distance(&word, name), name)).min();
-    match near {
-        Some((distance, name)) if distance <= 2 => format!(", did you mean `{name}`?"),
+    let prefix = |name: &str| name.chars().zip(&word).take_while(|(a, b)| a == *b).count();
+    // Among equally distant names the one that begins alike.
+    let rank = |name| (distance(&word, name), std::cmp::Reverse(prefix(name)), name);
+    match table().into_iter().map(|row| rank(row.name)).min() {
+        Some((distance, _, name)) if distance <= 2 => format!(", did you mean `{name}`?"),
         Some(_) | None => String::new(),
     }
 }
@@ -416,6 +418,7 @@ mod tests {
     #[test]
     fn a_misspelt_operation_gets_a_suggestion() {
         assert_eq!(suggestion("ad"), ", did you mean `add`?");
+        assert_eq!(suggestion("sinn"), ", did you mean `sin`?");
         assert_eq!(suggestion("sofmtax"), "");
     }
 }

@@ -141,6 +141,7 @@ impl<'a> Cursor<'a> {
 
     /// A string on one line, without its quotes; there are no escapes.
     pub(super) fn string(&mut self) -> Result<&'a str, ParseError> {
+        let start = self.start();
         if !self.eat("\"") {
             return Err(self.expected("a string"));
         }
@@ -150,7 +151,7 @@ impl<'a> Cursor<'a> {
                 self.position += length + 1;
                 Ok(&rest[..length])
             }
-            Some(_) | None => Err(self.fail("a string without its closing quote")),
+            Some(_) | None => Err(self.fail_at(start, "a string without its closing quote")),
         }
     }
 

@@ -29,7 +29,7 @@ use crate::print::stmts_to_strings;
 use crate::program::{Buffer, For, Index, Kernel, Program, Stmt, Var, VarType};
 
 /// How deep loops may be nested: what walks a program recurses this deep.
-pub const MAX_DEPTH: usize = 256;
+pub const MAX_DEPTH: usize = 128;
 
 /// The number of violations after which checking stops.
 const MAX_ERRORS: usize = 50;

@@ -3,4 +3,7 @@
 
 mod lowering;
 mod random;
+mod statements;
 mod support;
+mod text;
+mod verifier;

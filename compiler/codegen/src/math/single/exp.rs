@@ -137,10 +137,10 @@ pub(super) fn tanh(m: &mut MathBuilder<'_, '_>, x: Value) -> Value {
     let denominator = m.fma(power, p, denominator);
     let quotient = m.rdiv_c(2.0, denominator);
     let large = m.rsub_c(1.0, quotient);
-    let large = m.for_bits(large, sign);
 
     let is_small = m.lt_c(magnitude, 0.625);
-    m.select(is_small, small, large)
+    let y = m.select(is_small, small, large);
+    m.for_bits(y, sign)
 }
 
 /// 1 / (1 + e^-x) = 2^n / (2^n + 1 + (e^-r - 1)), where x = n ln(2) + r: the power of two is exact

@@ -14,7 +14,7 @@ use super::exp::ROUNDER;
 /// (sin(r) - r) / r^3 in z = r^2, |r| <= pi/4; sin with relative error 2^-28.1.
 const SIN: [f64; 3] = [-0.00019518408, 0.00833219, -0.16666655];
 /// (cos(r) - 1 + z/2) / z^2 in z = r^2, |r| <= pi/4; cos with error 2^-33.1.
-const COS: [f64; 3] = [2.4432943e-5, -0.0013887313, 0.041666646];
+const COS: [f64; 3] = [2.4432944e-5, -0.0013887313, 0.041666646];
 
 /// pi/2 in parts of 24 bits, for fused multiply-add, and the largest argument they are good for.
 const PARTS_FUSED: [f64; 3] =
