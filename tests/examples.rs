@@ -31,6 +31,12 @@ fn holds(name: &str, arguments: &[&str]) -> String {
 }
 
 #[test]
+fn the_loss_as_text_is_that_of_the_example() {
+    // After a change: `cargo run --release --example digits -- --print-loss >examples/digits/loss.pir`
+    assert_eq!(holds("digits", &["--print-loss"]), include_str!("../examples/digits/loss.pir"));
+}
+
+#[test]
 fn derivative_predicts_to_second_order() {
     let printed = holds("derivative", &[]);
     assert!(printed.contains("The error shrinks with Δ²"), "{printed}");

@@ -117,7 +117,7 @@ fn random_programs_have_every_operation_and_element_type() {
 /// What kind of program a seed gives.
 fn config(seed: u64) -> Config {
     let both: &[DType] = &[DType::F32, DType::F64];
-    let base = Config { steps: 12, max_elements: 120, differentiable: true, floats: both, mood: Mood::Tame };
+    let base = Config { steps: 12, max_elements: 200, differentiable: true, floats: both, mood: Mood::Tame };
     let steps = 4 + (seed as usize * 7) % 24;
     match seed % 4 {
         0 => Config { floats: &[DType::F64], steps, ..base },

@@ -50,6 +50,9 @@ struct Options {
     /// End with one line of JSON.
     #[arg(long)]
     json: bool,
+    /// Print the loss as text (`.pir`), for the command line tool, and do nothing else.
+    #[arg(long)]
+    print_loss: bool,
 }
 
 fn main() -> ExitCode {
@@ -63,6 +66,10 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<(), Box<dyn Error>> {
+    if options.print_loss {
+        print!("{}", *model::loss()?.0);
+        return Ok(());
+    }
     let Split { train, test } = Split::load()?;
     println!("{} digits to train on, {} held out", train.len(), test.len());
 

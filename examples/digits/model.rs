@@ -47,8 +47,8 @@ fn inputs<'g>(g: &'g Graph<'_>, suffix: &str) -> [Tensor<'g>; COUNT] {
     PARAMETERS.map(|(name, dims)| g.input(&format!("{name}{suffix}"), DType::F32, dims))
 }
 
-/// Adds `loss` and its gradient to a module; the gradient's results are loss, accuracy and one gradient per parameter.
-fn differentiated_loss() -> Result<(Verified<Module>, FuncId), Box<dyn Error>> {
+/// The loss and the accuracy of a batch, as a module of one function.
+pub(crate) fn loss() -> Result<(Verified<Module>, FuncId), Box<dyn Error>> {
     let mut module = Module::new();
     let loss = trace(&module, "loss", |g| {
         let images = g.input("images", DType::F32, [BATCH, PIXELS]);
@@ -57,8 +57,12 @@ fn differentiated_loss() -> Result<(Verified<Module>, FuncId), Box<dyn Error>> {
         vec![nn::cross_entropy(logits, labels).named("loss"), nn::accuracy(logits, labels).named("accuracy")]
     })?;
     let loss = module.add(loss);
+    Ok((verify(module)?, loss))
+}
 
-    let module = verify(module)?;
+/// Adds the gradient of `loss` to its module; its results are loss, accuracy and one gradient per parameter.
+fn differentiated_loss() -> Result<(Verified<Module>, FuncId), Box<dyn Error>> {
+    let (module, loss) = loss()?;
     // The parameters follow images and labels.
     let gradient = value_and_grad(&module, loss, &std::array::from_fn::<_, COUNT, _>(|i| i + 2))?;
     let mut module = module.into_inner();
@@ -68,7 +72,7 @@ fn differentiated_loss() -> Result<(Verified<Module>, FuncId), Box<dyn Error>> {
 
 /// The step: takes a batch, the number of the step, the part of the training that is done (0 to 1), and what Adam knows. Returns loss,
 /// accuracy, and what Adam knows then.
-pub(crate) fn training_step() -> Result<(Verified<Module>, FuncId), Box<dyn Error>> {
+fn training_step() -> Result<(Verified<Module>, FuncId), Box<dyn Error>> {
     let (module, gradient) = differentiated_loss()?;
     let step = trace(&module, "step", |g| {
         let images = g.input("images", DType::F32, [BATCH, PIXELS]);

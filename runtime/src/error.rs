@@ -9,7 +9,7 @@ pub enum CallError {
     #[error("`{program}` has {expected} {role}s ({names}), {found} were given")]
     Count {
         /// The program.
-        program: String,
+        program: Box<str>,
         /// `argument` or `result`.
         role: &'static str,
         /// How many it has.
@@ -17,23 +17,23 @@ pub enum CallError {
         /// How many were given.
         found: usize,
         /// The names of those it has.
-        names: String,
+        names: Box<str>,
     },
     /// Elements of the wrong type.
     #[error("{role} {index} of `{program}`, `{name}`, is {expected}{shape}; elements of type {found} were given")]
     DType {
         /// The program.
-        program: String,
+        program: Box<str>,
         /// `argument` or `result`.
         role: &'static str,
         /// Its position.
         index: usize,
         /// Its name.
-        name: String,
+        name: Box<str>,
         /// The element type it has.
         expected: DType,
         /// The shape it has.
-        shape: String,
+        shape: Box<str>,
         /// The element type given.
         found: DType,
     },
@@ -41,35 +41,35 @@ pub enum CallError {
     #[error("{role} {index} of `{program}`, `{name}`, is {dtype}{expected}; the shape {found} was given")]
     Shape {
         /// The program.
-        program: String,
+        program: Box<str>,
         /// `argument` or `result`.
         role: &'static str,
         /// Its position.
         index: usize,
         /// Its name.
-        name: String,
+        name: Box<str>,
         /// The element type.
         dtype: DType,
         /// The shape it has.
-        expected: String,
+        expected: Box<str>,
         /// The shape given.
-        found: String,
+        found: Box<str>,
     },
     /// The wrong number of elements behind a right shape, or in a slice without a shape.
     #[error("{role} {index} of `{program}`, `{name}`, is {dtype}{shape}, {expected} elements; {found} were given")]
     Elements {
         /// The program.
-        program: String,
+        program: Box<str>,
         /// `argument` or `result`.
         role: &'static str,
         /// Its position.
         index: usize,
         /// Its name.
-        name: String,
+        name: Box<str>,
         /// The element type.
         dtype: DType,
         /// The shape it has.
-        shape: String,
+        shape: Box<str>,
         /// The number of elements it has.
         expected: usize,
         /// The number of elements given.
@@ -82,19 +82,19 @@ pub enum CallError {
     )]
     Layout {
         /// The program.
-        program: String,
+        program: Box<str>,
         /// `argument` or `result`.
         role: &'static str,
         /// Its position.
         index: usize,
         /// Its name.
-        name: String,
+        name: Box<str>,
     },
     /// Memory that could not be had.
     #[error("{bytes} bytes for {what} could not be allocated")]
     Memory {
         /// What it was for.
-        what: String,
+        what: Box<str>,
         /// How much.
         bytes: usize,
     },
@@ -104,8 +104,8 @@ pub enum CallError {
         /// The element type of the tensor.
         dtype: DType,
         /// Its shape.
-        shape: String,
+        shape: Box<str>,
         /// What does not fit.
-        problem: String,
+        problem: Box<str>,
     },
 }

@@ -69,7 +69,7 @@ impl AlignedBytes {
     }
 
     fn allocate(len: usize, what: &str, allocator: impl Fn(Layout) -> *mut u8) -> Result<Self, CallError> {
-        let error = || CallError::Memory { what: what.to_owned(), bytes: len };
+        let error = || CallError::Memory { what: what.into(), bytes: len };
         let layout = Layout::from_size_align(len, ALIGNMENT).map_err(|_| error())?;
         let start = if len == 0 { Some(layout.dangling_ptr()) } else { NonNull::new(allocator(layout)) };
         start.map(|start| Self { start, len }).ok_or_else(error)

@@ -66,11 +66,11 @@ impl Signature {
         }
         let names: Vec<_> = parameters.iter().map(|parameter| parameter.name.as_str()).collect();
         Err(CallError::Count {
-            program: self.name.clone(),
+            program: self.name.as_str().into(),
             role: role.name(),
             expected: parameters.len(),
             found,
-            names: if names.is_empty() { "none".to_owned() } else { names.join(", ") },
+            names: if names.is_empty() { "none".into() } else { names.join(", ").into() },
         })
     }
 
@@ -91,15 +91,16 @@ impl Signature {
     #[cold]
     fn misfit(&self, role: Role, index: usize, view: &RawView<'_>) -> CallError {
         let parameter = &self.side(role)[index];
-        let (program, name) = (self.name.clone(), parameter.name.clone());
-        let (dtype, shape, role) = (parameter.dtype, format_shape(&parameter.shape), role.name());
+        let (program, name): (Box<str>, Box<str>) = (self.name.as_str().into(), parameter.name.as_str().into());
+        let (dtype, role) = (parameter.dtype, role.name());
+        let shape: Box<str> = format_shape(&parameter.shape).into();
         if view.dtype != dtype {
             return CallError::DType { program, role, index, name, expected: dtype, shape, found: view.dtype };
         }
         if let ViewShape::Extents(extents) = view.shape
             && *extents != *parameter.shape
         {
-            let found = if extents.is_empty() { "of a scalar".to_owned() } else { format_shape(extents) };
+            let found = if extents.is_empty() { "of a scalar".into() } else { format_shape(extents).into() };
             return CallError::Shape { program, role, index, name, dtype, expected: shape, found };
         }
         if view.elements != parameter.elements() {

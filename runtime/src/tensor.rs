@@ -38,8 +38,8 @@ impl Tensor {
         if count != Some(elements.len()) {
             return Err(CallError::Tensor {
                 dtype: T::DTYPE,
-                shape: format_shape(shape),
-                problem: format!("{} elements were given", elements.len()),
+                shape: format_shape(shape).into(),
+                problem: format!("{} elements were given", elements.len()).into(),
             });
         }
         let data = AlignedBytes::copy_of(elements, "the elements of a tensor")?;
@@ -97,8 +97,8 @@ impl Tensor {
         }
         Err(CallError::Tensor {
             dtype: self.dtype,
-            shape: format_shape(&self.shape),
-            problem: format!("its elements were asked for as {}", T::DTYPE),
+            shape: format_shape(&self.shape).into(),
+            problem: format!("its elements were asked for as {}", T::DTYPE).into(),
         })
     }
 
@@ -132,8 +132,8 @@ impl Tensor {
             &[element] => Ok(element),
             other => Err(CallError::Tensor {
                 dtype: self.dtype,
-                shape: format_shape(&self.shape),
-                problem: format!("its only element was asked for, it has {}", other.len()),
+                shape: format_shape(&self.shape).into(),
+                problem: format!("its only element was asked for, it has {}", other.len()).into(),
             }),
         }
     }
@@ -145,8 +145,8 @@ impl Tensor {
     pub fn view<T: Element>(&self) -> Result<ArrayViewD<'_, T>, CallError> {
         ArrayViewD::from_shape(&*self.shape, self.as_slice()?).map_err(|error| CallError::Tensor {
             dtype: self.dtype,
-            shape: format_shape(&self.shape),
-            problem: error.to_string(),
+            shape: format_shape(&self.shape).into(),
+            problem: error.to_string().into(),
         })
     }
 

@@ -6,8 +6,9 @@ use pullback_ir::{Binary, DType, Op, Reduction, Type, Unary};
 use crate::for_every_operation;
 use crate::samples::{Sample, case_of, interior_inputs, samples};
 use crate::support::inputs::{Mood, SPECIAL_FLOATS, SPECIAL_INTEGERS, array, from_scalars};
-use crate::support::jit::run_jit;
+use crate::support::jit::{run_baseline, run_jit};
 use crate::support::rng::Rng;
+use crate::support::run::Case;
 use crate::support::tolerance::{Permitted, permitted, sum_of_magnitudes};
 
 #[test]
@@ -107,8 +108,18 @@ fn check(sample: &Sample, inputs: Vec<Array>) -> Result<(), String> {
     if types != declared {
         return Err(format!("interpreted {types:?}, inferred {declared:?}\n{}", case.text()));
     }
-    let found = run_jit(&case).map_err(|error| format!("{error}\n{}", case.text()))?;
-    compare(sample, &case.inputs, &found, &expected).map_err(|message| {
+    // With and without fused multiply-add: the mathematical functions are compiled differently.
+    let routes: [(&str, fn(&Case) -> Result<Vec<Array>, String>); 2] =
+        [("native", run_jit), ("any processor", run_baseline)];
+    for (name, run) in routes {
+        let found = run(&case).map_err(|error| format!("{name}: {error}\n{}", case.text()))?;
+        check_results(sample, &case, &found, &expected).map_err(|message| format!("{name}: {message}"))?;
+    }
+    Ok(())
+}
+
+fn check_results(sample: &Sample, case: &Case, found: &[Array], expected: &[Array]) -> Result<(), String> {
+    compare(sample, &case.inputs, found, expected).map_err(|message| {
         let inputs: Vec<String> =
             case.inputs.iter().map(|input| input.to_string().chars().take(200).collect()).collect();
         format!("{message}\n{}{}", case.text(), inputs.join("\n"))

@@ -35,7 +35,7 @@ pub struct Config {
 }
 
 /// Extents to draw from; some are not multiples of a vector's lanes, and few are 0.
-const EXTENTS: [usize; 16] = [0, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 5, 6, 7, 8, 17];
+const EXTENTS: [usize; 18] = [0, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 5, 6, 7, 8, 17, 33, 64];
 
 /// A random module whose last function is the program, and inputs for it.
 pub fn random_program(seed: u64, config: &Config) -> Case {

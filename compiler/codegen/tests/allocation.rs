@@ -7,7 +7,7 @@ use std::cell::Cell;
 
 use pullback_codegen::{Options, compile};
 use pullback_ir::{Binary, DType};
-use pullback_loops::{Affine, BufferData, Expr, For, Kernel, Place, Program, Space, Stmt, VarType};
+use pullback_loops::{Affine, BufferData, Expr, For, Kernel, Place, Program, Space, Stmt, VarType, Verified, verify};
 use pullback_runtime::{ArgMut, ArgRef, Parameter, Signature};
 
 struct Counting;

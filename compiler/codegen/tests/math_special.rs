@@ -22,14 +22,14 @@ const VARIANTS: [Variant; 4] = [
 fn unary_cases(function: MathUnary) -> Vec<(f64, f64)> {
     match function {
         MathUnary::Exp => vec![(0.0, 1.0), (-0.0, 1.0), (-INF, 0.0), (INF, INF), (1e4, INF), (-1e4, 0.0)],
-        MathUnary::Exp2 => vec![
-            (0.0, 1.0), (-0.0, 1.0), (-INF, 0.0), (INF, INF), (3.0, 8.0), (-1.0, 0.5), (1e4, INF), (-1e4, 0.0),
-        ],
+        MathUnary::Exp2 => {
+            vec![(0.0, 1.0), (-0.0, 1.0), (-INF, 0.0), (INF, INF), (3.0, 8.0), (-1.0, 0.5), (1e4, INF), (-1e4, 0.0)]
+        }
         MathUnary::Expm1 => vec![(0.0, 0.0), (-0.0, -0.0), (-INF, -1.0), (INF, INF), (1e4, INF), (-1e4, -1.0)],
         MathUnary::Log => vec![(0.0, -INF), (-0.0, -INF), (1.0, 0.0), (-1.0, NAN), (-INF, NAN), (INF, INF)],
-        MathUnary::Log2 => vec![
-            (0.0, -INF), (-0.0, -INF), (1.0, 0.0), (-1.0, NAN), (-INF, NAN), (INF, INF), (8.0, 3.0), (0.25, -2.0),
-        ],
+        MathUnary::Log2 => {
+            vec![(0.0, -INF), (-0.0, -INF), (1.0, 0.0), (-1.0, NAN), (-INF, NAN), (INF, INF), (8.0, 3.0), (0.25, -2.0)]
+        }
         MathUnary::Log1p => vec![(0.0, 0.0), (-0.0, -0.0), (-1.0, -INF), (-2.0, NAN), (-INF, NAN), (INF, INF)],
         MathUnary::Sqrt => vec![(0.0, 0.0), (-0.0, -0.0), (-1.0, NAN), (INF, INF), (4.0, 2.0), (-INF, NAN)],
         MathUnary::Rsqrt => vec![(0.0, INF), (-0.0, -INF), (-1.0, NAN), (INF, 0.0), (4.0, 0.5)],
@@ -49,9 +49,9 @@ fn unary_cases(function: MathUnary) -> Vec<(f64, f64)> {
         MathUnary::Sign => vec![(0.0, 0.0), (-0.0, -0.0), (INF, 1.0), (-INF, -1.0), (-3.0, -1.0), (0.5, 1.0)],
         MathUnary::Floor => vec![(-0.5, -1.0), (0.5, 0.0), (-0.0, -0.0), (INF, INF), (-INF, -INF), (2.0, 2.0)],
         MathUnary::Ceil => vec![(-0.5, -0.0), (0.5, 1.0), (-0.0, -0.0), (INF, INF), (-INF, -INF), (2.0, 2.0)],
-        MathUnary::RoundHalfEven => vec![
-            (0.5, 0.0), (-0.5, -0.0), (1.5, 2.0), (2.5, 2.0), (-1.5, -2.0), (-0.0, -0.0), (INF, INF), (-INF, -INF),
-        ],
+        MathUnary::RoundHalfEven => {
+            vec![(0.5, 0.0), (-0.5, -0.0), (1.5, 2.0), (2.5, 2.0), (-1.5, -2.0), (-0.0, -0.0), (INF, INF), (-INF, -INF)]
+        }
     }
 }
 
@@ -60,39 +60,128 @@ fn binary_cases(function: MathBinary) -> Vec<(f64, f64, f64)> {
     match function {
         MathBinary::Pow => pow_cases(),
         MathBinary::Atan2 => vec![
-            (0.0, 1.0, 0.0), (-0.0, 1.0, -0.0), (0.0, -1.0, PI), (-0.0, -1.0, -PI), (0.0, 0.0, 0.0),
-            (-0.0, 0.0, -0.0), (0.0, -0.0, PI), (-0.0, -0.0, -PI), (1.0, 0.0, PI / 2.0), (-1.0, 0.0, -PI / 2.0),
-            (1.0, -0.0, PI / 2.0), (1.0, INF, 0.0), (-1.0, INF, -0.0), (1.0, -INF, PI), (INF, 1.0, PI / 2.0),
-            (-INF, 1.0, -PI / 2.0), (INF, INF, PI / 4.0), (INF, -INF, 3.0 * PI / 4.0), (-INF, -INF, -3.0 * PI / 4.0),
-            (NAN, 1.0, NAN), (1.0, NAN, NAN), (NAN, INF, NAN), (1.0, 1.0, PI / 4.0), (1.0, -1.0, 3.0 * PI / 4.0),
+            (0.0, 1.0, 0.0),
+            (-0.0, 1.0, -0.0),
+            (0.0, -1.0, PI),
+            (-0.0, -1.0, -PI),
+            (0.0, 0.0, 0.0),
+            (-0.0, 0.0, -0.0),
+            (0.0, -0.0, PI),
+            (-0.0, -0.0, -PI),
+            (1.0, 0.0, PI / 2.0),
+            (-1.0, 0.0, -PI / 2.0),
+            (1.0, -0.0, PI / 2.0),
+            (1.0, INF, 0.0),
+            (-1.0, INF, -0.0),
+            (1.0, -INF, PI),
+            (INF, 1.0, PI / 2.0),
+            (-INF, 1.0, -PI / 2.0),
+            (INF, INF, PI / 4.0),
+            (INF, -INF, 3.0 * PI / 4.0),
+            (-INF, -INF, -3.0 * PI / 4.0),
+            (NAN, 1.0, NAN),
+            (1.0, NAN, NAN),
+            (NAN, INF, NAN),
+            (1.0, 1.0, PI / 4.0),
+            (1.0, -1.0, 3.0 * PI / 4.0),
         ],
         MathBinary::Rem => vec![
-            (0.0, 3.0, 0.0), (-0.0, 3.0, -0.0), (5.0, 3.0, 2.0), (-5.0, 3.0, -2.0), (5.0, -3.0, 2.0), (6.0, 3.0, 0.0),
-            (-6.0, 3.0, -0.0), (1.0, 0.0, NAN), (INF, 3.0, NAN), (3.0, INF, 3.0), (-3.0, -INF, -3.0), (NAN, 1.0, NAN),
-            (1.0, NAN, NAN), (0.0, 0.0, NAN), (2f64.powi(100), 3.0, 1.0),
+            (0.0, 3.0, 0.0),
+            (-0.0, 3.0, -0.0),
+            (5.0, 3.0, 2.0),
+            (-5.0, 3.0, -2.0),
+            (5.0, -3.0, 2.0),
+            (6.0, 3.0, 0.0),
+            (-6.0, 3.0, -0.0),
+            (1.0, 0.0, NAN),
+            (INF, 3.0, NAN),
+            (3.0, INF, 3.0),
+            (-3.0, -INF, -3.0),
+            (NAN, 1.0, NAN),
+            (1.0, NAN, NAN),
+            (0.0, 0.0, NAN),
+            (2f64.powi(100), 3.0, 1.0),
         ],
         MathBinary::Min => vec![
-            (1.0, 2.0, 1.0), (2.0, 1.0, 1.0), (0.0, -0.0, -0.0), (-0.0, 0.0, -0.0), (0.0, 0.0, 0.0), (NAN, 1.0, NAN),
-            (1.0, NAN, NAN), (-INF, 1.0, -INF), (INF, 1.0, 1.0), (NAN, -INF, NAN), (-3.0, -3.0, -3.0),
+            (1.0, 2.0, 1.0),
+            (2.0, 1.0, 1.0),
+            (0.0, -0.0, -0.0),
+            (-0.0, 0.0, -0.0),
+            (0.0, 0.0, 0.0),
+            (NAN, 1.0, NAN),
+            (1.0, NAN, NAN),
+            (-INF, 1.0, -INF),
+            (INF, 1.0, 1.0),
+            (NAN, -INF, NAN),
+            (-3.0, -3.0, -3.0),
         ],
         MathBinary::Max => vec![
-            (1.0, 2.0, 2.0), (2.0, 1.0, 2.0), (0.0, -0.0, 0.0), (-0.0, 0.0, 0.0), (-0.0, -0.0, -0.0), (NAN, 1.0, NAN),
-            (1.0, NAN, NAN), (-INF, 1.0, 1.0), (INF, 1.0, INF), (NAN, INF, NAN), (-3.0, -3.0, -3.0),
+            (1.0, 2.0, 2.0),
+            (2.0, 1.0, 2.0),
+            (0.0, -0.0, 0.0),
+            (-0.0, 0.0, 0.0),
+            (-0.0, -0.0, -0.0),
+            (NAN, 1.0, NAN),
+            (1.0, NAN, NAN),
+            (-INF, 1.0, 1.0),
+            (INF, 1.0, INF),
+            (NAN, INF, NAN),
+            (-3.0, -3.0, -3.0),
         ],
     }
 }
 
 fn pow_cases() -> Vec<(f64, f64, f64)> {
     vec![
-        (0.0, -3.0, INF), (-0.0, -3.0, -INF), (0.0, -2.0, INF), (-0.0, -2.0, INF), (-0.0, -2.5, INF),
-        (0.0, -INF, INF), (-0.0, -INF, INF), (0.0, 3.0, 0.0), (-0.0, 3.0, -0.0), (-0.0, 2.0, 0.0), (-0.0, 2.5, 0.0),
-        (-1.0, INF, 1.0), (-1.0, -INF, 1.0), (1.0, NAN, 1.0), (1.0, INF, 1.0), (NAN, 0.0, 1.0), (NAN, -0.0, 1.0),
-        (-2.0, 0.5, NAN), (-8.0, 1.0 / 3.0, NAN), (0.5, -INF, INF), (2.0, -INF, 0.0), (0.5, INF, 0.0),
-        (2.0, INF, INF), (-0.5, INF, 0.0), (-2.0, INF, INF), (-INF, -3.0, -0.0), (-INF, -2.0, 0.0), (-INF, 3.0, -INF),
-        (-INF, 2.0, INF), (-INF, 2.5, INF), (-INF, -2.5, 0.0), (INF, -1.0, 0.0), (INF, 0.5, INF), (INF, INF, INF),
-        (INF, -INF, 0.0), (NAN, 1.0, NAN), (2.0, NAN, NAN), (0.0, NAN, NAN), (-2.0, 3.0, -8.0), (-2.0, 2.0, 4.0),
-        (2.0, 0.0, 1.0), (INF, 0.0, 1.0), (3.0, 4.0, 81.0), (2.0, 1e9, INF), (-2.0, 1e5 + 1.0, -INF),
-        (2.0, -1e9, 0.0), (2.0, -1.0, 0.5), (10.0, 2.0, 100.0), (1e-30, 0.0, 1.0),
+        (0.0, -3.0, INF),
+        (-0.0, -3.0, -INF),
+        (0.0, -2.0, INF),
+        (-0.0, -2.0, INF),
+        (-0.0, -2.5, INF),
+        (0.0, -INF, INF),
+        (-0.0, -INF, INF),
+        (0.0, 3.0, 0.0),
+        (-0.0, 3.0, -0.0),
+        (-0.0, 2.0, 0.0),
+        (-0.0, 2.5, 0.0),
+        (-1.0, INF, 1.0),
+        (-1.0, -INF, 1.0),
+        (1.0, NAN, 1.0),
+        (1.0, INF, 1.0),
+        (NAN, 0.0, 1.0),
+        (NAN, -0.0, 1.0),
+        (-2.0, 0.5, NAN),
+        (-8.0, 1.0 / 3.0, NAN),
+        (0.5, -INF, INF),
+        (2.0, -INF, 0.0),
+        (0.5, INF, 0.0),
+        (2.0, INF, INF),
+        (-0.5, INF, 0.0),
+        (-2.0, INF, INF),
+        (-INF, -3.0, -0.0),
+        (-INF, -2.0, 0.0),
+        (-INF, 3.0, -INF),
+        (-INF, 2.0, INF),
+        (-INF, 2.5, INF),
+        (-INF, -2.5, 0.0),
+        (INF, -1.0, 0.0),
+        (INF, 0.5, INF),
+        (INF, INF, INF),
+        (INF, -INF, 0.0),
+        (NAN, 1.0, NAN),
+        (2.0, NAN, NAN),
+        (0.0, NAN, NAN),
+        (-2.0, 3.0, -8.0),
+        (-2.0, 2.0, 4.0),
+        (2.0, 0.0, 1.0),
+        (INF, 0.0, 1.0),
+        (3.0, 4.0, 81.0),
+        (2.0, 1e9, INF),
+        (-2.0, 1e5 + 1.0, -INF),
+        (2.0, -1e9, 0.0),
+        (2.0, -1.0, 0.5),
+        (10.0, 2.0, 100.0),
+        (1e-30, 0.0, 1.0),
     ]
 }
 
@@ -125,9 +214,7 @@ fn same<T: FromDouble>(a: T, b: T) -> bool {
 }
 
 fn check<T: FromDouble>(function: Function, cases: &[(f64, f64, f64)]) -> Vec<String> {
-    let column = |f: fn(&(f64, f64, f64)) -> f64| -> Vec<T> {
-        cases.iter().map(|c| T::from_double(f(c))).collect()
-    };
+    let column = |f: fn(&(f64, f64, f64)) -> f64| -> Vec<T> { cases.iter().map(|c| T::from_double(f(c))).collect() };
     let (x, y, want) = (column(|c| c.0), column(|c| c.1), column(|c| c.2));
     let mut failures = Vec::new();
     for variant in VARIANTS {
@@ -148,8 +235,7 @@ fn check<T: FromDouble>(function: Function, cases: &[(f64, f64, f64)]) -> Vec<St
 fn unary_special_cases_are_those_of_c99() {
     let mut failures = Vec::new();
     for &f in MathUnary::ALL {
-        let mut cases: Vec<(f64, f64, f64)> =
-            unary_cases(f).into_iter().map(|(x, want)| (x, x, want)).collect();
+        let mut cases: Vec<(f64, f64, f64)> = unary_cases(f).into_iter().map(|(x, want)| (x, x, want)).collect();
         cases.push((NAN, NAN, NAN));
         failures.extend(check::<f32>(Function::Unary(f), &cases));
         failures.extend(check::<f64>(Function::Unary(f), &cases));
@@ -211,7 +297,10 @@ fn assert_same_bits<T: Element>(x: &[T], a: Variant, b: Variant) {
             assert!(
                 first[i].bits() == second[i].bits() || (nan(first[i]) && nan(second[i])),
                 "{function:?} ({:?}, {:?}): {:?} with {a:?}, {:?} with {b:?}",
-                x[i], y[i], first[i], second[i]
+                x[i],
+                y[i],
+                first[i],
+                second[i]
             );
         }
     }

@@ -13,7 +13,7 @@
 //! * [`function`], [`provenance`]: the arenas, and where each instruction came from.
 //! * [`infer`]: one type-inference function per operation, shared by builder, parser and verifier.
 //! * [`builder`]: makes functions; the first mistake is remembered and returned at the end.
-//! * [`verify`]: collects every violated rule; only it makes a [`Verified`] value, and the layers
+//! * [`verify`](mod@verify): collects every violated rule; only it makes a [`Verified`] value, and the layers
 //!   behind (interpreter, differentiation, lowering) take nothing else.
 //! * [`print`](mod@print), [`parse`]: the text form, which round-trips exactly.
 //! * [`rewrite`]: copying and inlining, the mechanics that passes share.

@@ -60,9 +60,17 @@ pub fn function_with_comments(
 /// One instruction, without indentation or line end.
 #[must_use]
 pub fn inst_to_string(module: &Module, function: &Function, inst: Inst) -> String {
-    let mut text = String::new();
-    let _ = Printer::new(module, function, PrintOptions::default()).inst(&mut text, inst);
-    text
+    inst_printer(module, function)(inst)
+}
+
+/// As [`inst_to_string`] for many instructions of one function: the numbers of unnamed values are found once.
+pub(crate) fn inst_printer<'a>(module: &'a Module, function: &'a Function) -> impl Fn(Inst) -> String + 'a {
+    let printer = Printer::new(module, function, PrintOptions::default());
+    move |inst| {
+        let mut text = String::new();
+        let _ = printer.inst(&mut text, inst);
+        text
+    }
 }
 
 /// The name under which each value of a function prints, `%` included.

@@ -51,7 +51,7 @@ pub fn verify(module: Module) -> Result<Verified<Module>, VerifyErrors> {
 pub fn check(module: &Module) -> Vec<VerifyError> {
     let mut errors = Vec::new();
     for (_, function) in module.functions() {
-        Checker { module, function, defined: EntitySet::new(), errors: &mut errors }.run();
+        errors.extend(Checker { module, function, defined: EntitySet::new(), found: Vec::new() }.run());
     }
     check_acyclic(module, &mut errors);
     errors
@@ -61,11 +61,11 @@ struct Checker<'a> {
     module: &'a Module,
     function: &'a Function,
     defined: EntitySet<Value>,
-    errors: &'a mut Vec<VerifyError>,
+    found: Vec<(Option<Inst>, String)>,
 }
 
 impl Checker<'_> {
-    fn run(mut self) {
+    fn run(mut self) -> Vec<VerifyError> {
         self.check_names();
         for &param in self.function.params() {
             self.defined.insert(param);
@@ -84,6 +84,23 @@ impl Checker<'_> {
                 self.report(None, format!("returns {result}, which is not defined"));
             }
         }
+        self.errors()
+    }
+
+    /// What was found, with the place of each.
+    fn errors(self) -> Vec<VerifyError> {
+        if self.found.is_empty() {
+            return Vec::new();
+        }
+        let text = print::inst_printer(self.module, self.function);
+        let located = self.found.into_iter().map(|(inst, message)| VerifyError {
+            function: self.function.name.to_string(),
+            inst,
+            context: inst.map(&text).unwrap_or_default(),
+            origin: inst.and_then(|inst| self.function.provenance(inst).origin.clone()),
+            message,
+        });
+        located.collect()
     }
 
     fn is_defined(&self, value: Value) -> bool {
@@ -135,17 +152,14 @@ impl Checker<'_> {
     }
 
     fn report(&mut self, inst: Option<Inst>, message: String) {
-        self.errors.push(VerifyError {
-            function: self.function.name.to_string(),
-            inst,
-            context: inst.map(|inst| print::inst_to_string(self.module, self.function, inst)).unwrap_or_default(),
-            origin: inst.and_then(|inst| self.function.provenance(inst).origin.clone()),
-            message,
-        });
+        self.found.push((inst, message));
     }
 }
 
 fn list<T: std::fmt::Display>(items: &[T]) -> String {
+    if items.is_empty() {
+        return "nothing".into();
+    }
     items.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
@@ -154,22 +168,20 @@ fn check_acyclic(module: &Module, errors: &mut Vec<VerifyError>) {
     let mut done = EntitySet::new();
     let mut open = EntitySet::new();
     for (root, _) in module.functions() {
-        let mut stack = vec![(root, 0)];
-        while let Some((func, next)) = stack.pop() {
-            if next == 0 {
-                if done.contains(func) {
-                    continue;
-                }
-                open.insert(func);
-            }
-            let function = module.function(func);
-            let calls = callees(module, function);
-            let Some(&(inst, callee)) = calls.get(next) else {
+        if done.contains(root) {
+            continue;
+        }
+        open.insert(root);
+        let mut stack = vec![(root, callees(module, module.function(root)).into_iter())];
+        while let Some((func, calls)) = stack.last_mut() {
+            let func = *func;
+            let Some((inst, callee)) = calls.next() else {
                 open.remove(func);
                 done.insert(func);
+                stack.pop();
                 continue;
             };
-            stack.push((func, next + 1));
+            let function = module.function(func);
             if open.contains(callee) {
                 errors.push(VerifyError {
                     function: function.name.to_string(),
@@ -179,7 +191,8 @@ fn check_acyclic(module: &Module, errors: &mut Vec<VerifyError>) {
                     message: format!("a call of @{} closes a cycle of calls", module.function(callee).name),
                 });
             } else if !done.contains(callee) {
-                stack.push((callee, 0));
+                open.insert(callee);
+                stack.push((callee, callees(module, module.function(callee)).into_iter()));
             }
         }
     }

@@ -66,7 +66,7 @@ fn a_result_has_the_inferred_type() {
         ("%r = reduce add %x, axes=[0] : f32[2]", "the result is declared f32[2], expected f32[3]"),
         ("%r = convert %x : f64[3,2]", "the result is declared f64[3,2], expected f64[2,3]"),
         ("%r = reshape %x : f64[6]", "the result is declared f64[6], expected f32[6]"),
-        ("neg %x", "the result is declared , expected f32[2,3]"),
+        ("neg %x", "the result is declared nothing, expected f32[2,3]"),
         ("%r, %q = neg %x : f32[2,3], f32[2,3]", "the result is declared f32[2,3], f32[2,3], expected f32[2,3]"),
     ]);
 }
@@ -161,7 +161,7 @@ fn a_call_fits_its_callee() {
         ("%r = call @g : f32", "@g takes 1 arguments, found 0"),
         ("%r = call @g %x : f32", "argument 0 of @g is f32[2,3], expected f32"),
         ("%r = call @g %s : f64", "the result is declared f64, expected f32"),
-        ("call @g %s", "the result is declared , expected f32"),
+        ("call @g %s", "the result is declared nothing, expected f32"),
     ]);
 }
 

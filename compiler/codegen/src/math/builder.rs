@@ -17,9 +17,7 @@
 //! a loop's vector body and scalar tail give the same bits.
 
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
-use cranelift_codegen::ir::{
-    BlockArg, ConstantData, Endianness, InstBuilder, MemFlagsData, Type, Value, types,
-};
+use cranelift_codegen::ir::{BlockArg, ConstantData, Endianness, InstBuilder, MemFlagsData, Type, Value, types};
 use cranelift_frontend::FunctionBuilder;
 
 use super::externs::{ExternFn, ExternFns};
@@ -227,11 +225,8 @@ impl MathBuilder<'_, '_> {
         if self.ty(x) == ty {
             return x;
         }
-        let flags = if ty.is_vector() {
-            MemFlagsData::new().with_endianness(Endianness::Little)
-        } else {
-            MemFlagsData::new()
-        };
+        let flags =
+            if ty.is_vector() { MemFlagsData::new().with_endianness(Endianness::Little) } else { MemFlagsData::new() };
         self.builder.ins().bitcast(ty, flags, x)
     }
 
@@ -504,8 +499,7 @@ impl MathBuilder<'_, '_> {
         }
         let mut result = first;
         for lane in 0..ty.lane_count() as u8 {
-            let scalars: Vec<Value> =
-                args.iter().map(|&x| self.builder.ins().extractlane(x, lane)).collect();
+            let scalars: Vec<Value> = args.iter().map(|&x| self.builder.ins().extractlane(x, lane)).collect();
             let value = self.call_scalar(callee, &scalars);
             result = self.builder.ins().insertlane(result, value, lane);
         }
@@ -528,13 +522,7 @@ impl MathBuilder<'_, '_> {
     /// `fast`, except in the lanes where `rare` holds, which get the scalar function's value.
     ///
     /// Ends the current block: a cold block does the calls, and only when some lane needs them.
-    pub fn slow_path(
-        &mut self,
-        rare: Mask,
-        fast: Value,
-        callee: ExternFn,
-        args: &[Value],
-    ) -> Value {
+    pub fn slow_path(&mut self, rare: Mask, fast: Value, callee: ExternFn, args: &[Value]) -> Value {
         let ty = self.ty(fast);
         let any = if ty.is_vector() { self.builder.ins().vany_true(rare.0) } else { rare.0 };
         let slow_block = self.builder.create_block();

@@ -117,6 +117,7 @@ impl ExternTable {
     ///
     /// # Errors
     /// When the module already has one of the names with another signature.
+    #[allow(clippy::result_large_err, reason = "the module's own error type")]
     pub fn declare(module: &mut dyn Module) -> ModuleResult<Self> {
         let convention = module.isa().default_call_conv();
         let ids = ExternFn::ALL

@@ -99,16 +99,7 @@ functions! {
 /// Emits the function at `x`, which is `f32`, `f64`, `f32x4` or `f64x2`; the result has the same
 /// type. The current block may be another one afterwards.
 pub fn emit_unary(m: &mut MathBuilder<'_, '_>, function: MathUnary, x: Value) -> Value {
-    match function {
-        MathUnary::Sqrt => m.sqrt(x),
-        MathUnary::Rsqrt => common::rsqrt(m, x),
-        MathUnary::Sign => common::sign(m, x),
-        MathUnary::Floor => m.floor(x),
-        MathUnary::Ceil => m.ceil(x),
-        MathUnary::RoundHalfEven => m.nearest(x),
-        _ if m.is_single(x) => single::unary(m, function, x),
-        _ => double::unary(m, function, x),
-    }
+    if m.is_single(x) { single::unary(m, function, x) } else { double::unary(m, function, x) }
 }
 
 /// Emits the function at `x` and `y`, both of the same type among `f32`, `f64`, `f32x4` and

@@ -198,7 +198,6 @@ fn programs_that_do_not_fit_their_signature_are_refused() {
     refused(|kit| kit.signature.inputs[1].shape = vec![2, 3], "`b` of the signature is f32[2, 3]");
     refused(|kit| kit.signature.inputs[0].dtype = pullback_runtime::DType::F64, "`a` of the signature is f64");
     refused(|kit| drop(kit.signature.inputs.pop()), "the signature has no such position");
-    refused(|kit| kit.program.arena_bytes = 16, "in an arena of 16 bytes");
     refused(
         |kit| {
             let extra = kit.signature.outputs[0].clone();
@@ -206,17 +205,16 @@ fn programs_that_do_not_fit_their_signature_are_refused() {
         },
         "no buffer is result 1",
     );
-    refused(|kit| _ = kit.buffer(DType::F32, usize::MAX / 2, Space::Arena(0)), "it is at 0 in an arena");
 }
 
 #[test]
-fn loop_ir_that_breaks_its_rules_is_refused_not_compiled() {
+fn loop_ir_that_breaks_its_rules_does_not_come_this_far() {
     let scalar = vector(DType::F32, 1);
     let one = Expr::Const(Scalar::F32(1.0));
     let refused = |build: &dyn Fn(&mut Kit), message: &str| {
         let mut kit = Kit::new();
         build(&mut kit);
-        assert_eq!(kit.error(), format!("bug in code generation, kernel `kernel0`: {message}"));
+        assert!(kit.error().starts_with(&format!("in kernel @kernel0: {message}\n")), "{}", kit.error());
     };
     refused(
         &|kit| {
@@ -224,35 +222,35 @@ fn loop_ir_that_breaks_its_rules_is_refused_not_compiled() {
             let value = kit.set(scalar, one.clone());
             kit.store(x, &Affine::constant(0), value);
         },
-        "a store of v0, f32, to b0, which is read only",
+        "a store to %buffer0, an input",
     );
     refused(
         &|kit| {
             let value = kit.set(scalar, one.clone());
             kit.push(Stmt::Let(value, one.clone()));
         },
-        "v0 is assigned twice",
+        "the variable is assigned a second time",
     );
     refused(
         &|kit| {
             let never = kit.program.var(scalar);
             kit.set(scalar, Expr::Binary(Binary::Add, never, never));
         },
-        "v0 is used before it is assigned",
+        "operand 0 is used before it is assigned",
     );
     refused(
         &|kit| {
             let value = kit.set(scalar, one.clone());
             kit.set(vector(DType::F64, 1), Expr::Unary(pullback_ir::Unary::Neg, value));
         },
-        "v0 is f32, an operand of type f64 is needed",
+        "operand 0 is f32, expected f64",
     );
     refused(
         &|kit| {
             let outside = Affine::counter(kit.program.index());
-            kit.set(vector(DType::I64, 1), Expr::Position { index: outside, lane_stride: 0 });
+            kit.set(vector(DType::I64, 1), Expr::Position { index: outside, lane_stride: 1 });
         },
-        "i0 is used outside its loop",
+        "a counter is used outside its loop",
     );
     refused(
         &|kit| {
@@ -263,7 +261,7 @@ fn loop_ir_that_breaks_its_rules_is_refused_not_compiled() {
                 });
             });
         },
-        "an access of elements 1 to 40 of b0, which has 40",
+        "positions 1 to 40 of %buffer0 are accessed, which has 40 elements",
     );
     refused(
         &|kit| {
@@ -271,9 +269,12 @@ fn loop_ir_that_breaks_its_rules_is_refused_not_compiled() {
             let value = kit.set(vector(DType::F32, 4), one.clone());
             kit.push(Stmt::Store(place(y, &Affine::constant(8), -3), value));
         },
-        "an access of elements -1 to 8 of b0, which has 40",
+        "positions -1 to 8 of %buffer0 are accessed, which has 40 elements",
     );
-    refused(&|kit| kit.each(5, 2, |_, _| {}), "loop over i0: extent 5, step 2");
+    refused(
+        &|kit| kit.each(5, 2, |_, _| {}),
+        "the loop goes to 5 by 2, expected a step of at least 1 and a multiple of it that is not negative",
+    );
 }
 
 #[test]
@@ -281,5 +282,5 @@ fn kernels_of_one_name_are_refused() {
     let mut kit = twice_plus();
     kit.next_kernel();
     kit.program.kernels[1].name = "kernel0".into();
-    assert!(compile(&kit.program, kit.signature.clone(), &Options::default()).is_err());
+    assert!(kit.error().starts_with("two kernels are named @kernel0"), "{}", kit.error());
 }

@@ -129,13 +129,9 @@ fn conversions_between_vectors_of_different_width_are_refused() {
         let mut kit = Kit::new();
         let x = kit.set(from, Expr::Const(Scalar::from_f64(from.dtype, 1.0)));
         kit.set(to, Expr::Convert(x));
-        assert!(
-            kit.error().starts_with("bug in code generation, kernel `kernel0`: a conversion from"),
-            "{}",
-            kit.error()
-        );
+        assert!(kit.error().contains("expected equal lanes"), "{}", kit.error());
     }
     let mut kit = Kit::new();
     kit.set(VarType { dtype: DType::U8, lanes: 4 }, Expr::Const(Scalar::U8(1)));
-    assert!(kit.error().ends_with("there is no register for u8x4"), "{}", kit.error());
+    assert!(kit.error().contains("is of type u8x4, expected a scalar"), "{}", kit.error());
 }

@@ -151,7 +151,7 @@ fn matrix_products_of_integers_are_refused() {
     let matrix = |buffer| Matrix { buffer, index: Affine::constant(0), row_stride: 1, column_stride: 1 };
     let (out, lhs, rhs) = (matrix(out), matrix(x), matrix(x));
     kit.push(Stmt::Gemm(Box::new(Gemm { dtype: DType::I32, m: 1, n: 1, k: 1, out, lhs, rhs, accumulate: false })));
-    assert!(kit.error().ends_with("there is no matrix-product kernel for i32"));
+    assert!(kit.error().contains("a matrix product of i32, expected f32 or f64"), "{}", kit.error());
 }
 
 #[test]
@@ -162,8 +162,8 @@ fn matrix_products_that_leave_a_buffer_or_write_an_argument_are_refused() {
         let matrix = |buffer, row_stride| Matrix { buffer, index: Affine::constant(0), row_stride, column_stride: 1 };
         let (out, lhs, rhs) = (matrix(if into_argument { x } else { y }, 2), matrix(x, rows), matrix(x, 2));
         kit.push(Stmt::Gemm(Box::new(Gemm { dtype: DType::F32, m: 2, n: 2, k: 3, out, lhs, rhs, accumulate: false })));
-        assert!(kit.error().ends_with(message), "{}", kit.error());
+        assert!(kit.error().contains(message), "{}", kit.error());
     };
-    refused(4, false, "an access of elements 0 to 6 of b0, which has 6");
-    refused(3, true, "a matrix product into b0, which is read only");
+    refused(4, false, "positions 0 to 6 of %buffer0 are accessed, which has 6 elements");
+    refused(3, true, "a store to %buffer0, an input");
 }

@@ -10,15 +10,14 @@
     reason = "tests; each one uses a part of this"
 )]
 
-use cranelift_codegen::ir::{AbiParam, BlockArg, InstBuilder, MemFlagsData, Type, Value, types};
 use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{AbiParam, BlockArg, InstBuilder, MemFlagsData, Type, Value, types};
 use cranelift_codegen::settings::{self, Configurable};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::{Linkage, Module, default_libcall_names};
 use pullback_codegen::math::{
-    ExternFn, ExternTable, MathBinary, MathBuilder, MathUnary, emit_binary, emit_unary,
-    rounding_libcalls,
+    ExternFn, ExternTable, MathBinary, MathBuilder, MathUnary, emit_binary, emit_unary, rounding_libcalls,
 };
 
 pub mod reference;
@@ -110,8 +109,7 @@ impl<T: Element> Kernel<T> {
         let externs = ExternTable::declare(&mut module).unwrap();
         let mut context = module.make_context();
         let pointer = module.target_config().pointer_type();
-        context.func.signature.params =
-            [pointer, pointer, pointer, types::I64].map(AbiParam::new).to_vec();
+        context.func.signature.params = [pointer, pointer, pointer, types::I64].map(AbiParam::new).to_vec();
         let mut frontend = FunctionBuilderContext::new();
         let mut builder = FunctionBuilder::new(&mut context.func, &mut frontend);
         let mut externs = externs.for_function();
@@ -129,16 +127,8 @@ impl<T: Element> Kernel<T> {
             }
         });
         builder.finalize(module.target_config());
-        let id = module
-            .declare_function("kernel", Linkage::Export, &context.func.signature)
-            .unwrap();
-        if std::env::var_os("MATH_PRINT").is_some() {
-            context.set_disasm(true);
-        }
+        let id = module.declare_function("kernel", Linkage::Export, &context.func.signature).unwrap();
         module.define_function(id, &mut context).unwrap();
-        if let Some(text) = context.compiled_code().and_then(|c| c.vcode.as_ref()) {
-            println!("{text}");
-        }
         module.finalize_definitions().unwrap();
         let address = module.get_finalized_function(id);
         // SAFETY: the function was just compiled with exactly this signature.
@@ -193,8 +183,7 @@ fn build_loop(
     let offset = builder.ins().ishl(i, shift);
     let flags = MemFlagsData::new().with_notrap();
     let at = |builder: &mut FunctionBuilder<'_>, base| builder.ins().iadd(base, offset);
-    let (px, py, pout) =
-        (at(builder, params[0]), at(builder, params[1]), at(builder, params[2]));
+    let (px, py, pout) = (at(builder, params[0]), at(builder, params[1]), at(builder, params[2]));
     let x = builder.ins().load(ty, flags, px, 0);
     let y = builder.ins().load(ty, flags, py, 0);
     let result = body(builder, x, y);

@@ -196,6 +196,12 @@ impl Nest {
         var
     }
 
+    /// A constant in the place of something that is computed within the loops that are open, so that its users count as
+    /// within them too.
+    pub(super) fn placeholder(&mut self, value: Scalar) -> Var {
+        self.push(VarType::scalar(value.dtype()), Expr::Const(value), self.depth(), 0)
+    }
+
     /// The value of an affine expression as a number.
     pub(super) fn position(&mut self, dtype: DType, index: Affine) -> Var {
         let depth = self.depth_of(&index);

@@ -169,8 +169,8 @@ impl Eval<'_> {
         }
         let (accesses, assigned) = (accesses..self.nest.log.accesses.len(), assigned..self.nest.log.assigned.len());
         self.schedules.seen.push(Seen { inst, extents: fold.extents.clone(), counters, accesses, assigned, depth });
-        // Stands for the total: in scope outside the loops.
-        let total = self.nest.constant(fold.identity()?);
+        // Stands for the total: in scope outside the loops over the folded axes.
+        let total = self.nest.placeholder(fold.identity()?);
         let lanes = self.nest.ty(element).lanes;
         Ok(self.nest.widen(total, lanes))
     }

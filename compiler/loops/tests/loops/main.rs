@@ -3,6 +3,7 @@
 
 mod lowering;
 mod random;
+mod specification;
 mod statements;
 mod support;
 mod text;

@@ -104,6 +104,7 @@ impl<'a> Grouping<'a> {
         let consumers = self.consumers(value);
         let demanded = self.is_demanded(value);
         let cheap = elementwise && is_cheap(self.function.op(inst));
+        self.merge_consumers(value, &consumers);
         let groups = self.groups_of(&consumers);
         if let (false, &[group]) = (demanded, &groups[..]) {
             let reason = self.reason_to_store(group, &consumers, cheap, elementwise);
@@ -149,6 +150,47 @@ impl<'a> Grouping<'a> {
             return Some("a reduction is computed once, by loops over its own positions");
         }
         None
+    }
+
+    /// Makes one region of the regions that read a value at exactly its positions and do not depend on each other: they then share the
+    /// value, and their loops.
+    fn merge_consumers(&mut self, value: Value, consumers: &[Consumer]) {
+        let shape = &self.function.ty(value).shape;
+        let fits = |group: &Group| {
+            let data = &self.groups[*group];
+            // A reduction may want other loops than its neighbours: the lanes of a region are those of all its members.
+            let reduces = data.members.iter().any(|&inst| self.is_reducing(inst));
+            data.kind == RegionKind::Loop && data.domain == *shape && !reduces
+        };
+        let plain = |c: &Consumer| c.direct && !self.is_reducing(c.inst);
+        let mut candidates = self.groups_of(consumers);
+        candidates.retain(|group| {
+            let mut here = consumers.iter().filter(|c| self.group_of[c.inst].expand() == Some(*group));
+            fits(group) && here.all(plain)
+        });
+        let mut merged: Vec<Group> = Vec::new();
+        for group in candidates {
+            let home = merged.iter().copied().find(|&home| {
+                self.groups[home].members.len() + self.groups[group].members.len() < MAX_MEMBERS
+                    && !self.reaches(home, group)
+                    && !self.reaches(group, home)
+            });
+            match home {
+                Some(home) => self.merge(group, home),
+                None => merged.push(group),
+            }
+        }
+    }
+
+    /// Moves everything of one region to another, and leaves it empty.
+    fn merge(&mut self, from: Group, to: Group) {
+        let members = std::mem::take(&mut self.groups[from].members);
+        let outputs = std::mem::take(&mut self.groups[from].outputs);
+        for &inst in &members {
+            self.group_of[inst] = to.into();
+        }
+        self.groups[to].members.extend(members);
+        self.groups[to].outputs.extend(outputs);
     }
 
     /// Stores a value, as a further output of a consumer's region if that is possible.
@@ -323,12 +365,17 @@ impl<'a> Grouping<'a> {
                 next
             })
             .collect();
+        // Merged regions are empty: nothing leads to or from them.
         for next in successors.values().flatten() {
             waiting[*next] += 1;
         }
         let key = |group: Group| (self.groups[group].members.first().copied(), group);
-        let mut ready: std::collections::BTreeSet<_> =
-            self.groups.keys().filter(|&group| waiting[group] == 0).map(key).collect();
+        let mut ready: std::collections::BTreeSet<_> = self
+            .groups
+            .keys()
+            .filter(|&group| waiting[group] == 0 && !self.groups[group].members.is_empty())
+            .map(key)
+            .collect();
         let mut regions = Vec::with_capacity(self.groups.len());
         while let Some((_, group)) = ready.pop_first() {
             let data = &self.groups[group];

@@ -17,10 +17,11 @@
 //!
 //! Rules, applied to the instructions from last to first, so that all consumers of a value are placed before it:
 //!
-//! 1. All consumers in one region, and no position of the value needed more than once or the value cheap: it joins, and is never stored.
-//! 2. Otherwise it is stored. If a consumer region runs over exactly its positions, and no path leads out of that region and back, it joins as a
+//! 1. Consumer regions that run over exactly the value's positions and do not depend on each other become one region.
+//! 2. All consumers in one region, and no position of the value needed more than once or the value cheap: it joins, and is never stored.
+//! 3. Otherwise it is stored. If a consumer region runs over exactly its positions, and no path leads out of that region and back, it joins as a
 //!    further output.
-//! 3. Otherwise it starts a region of its own.
+//! 4. Otherwise it starts a region of its own.
 //!
 //! Invariants of a plan: every value that another region, a contraction or the caller reads is an output of exactly one region (or a parameter,
 //! a constant, an alias); regions are in an order in which every read follows its write; a region has at most [`MAX_MEMBERS`] members.

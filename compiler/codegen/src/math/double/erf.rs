@@ -3,7 +3,8 @@
 //! Below 1/2, erf(x) = x + x e(x^2). Above, with a = |x|,
 //! erfc(a) = e^(-a^2) h(t) / (1 + 2a), t = (a - 3)/(a + 3), where h stays between 1 and 1.13
 //! (M. Shepherd and J. Laframboise, "Chebyshev approximation of (1 + 2x) exp(x^2) erfc x", 1981;
-//! the polynomial is a relative minimax one by Remez exchange).
+//! the polynomial is a relative minimax one, from
+//! `coefficients_erfc.py`).
 
 use cranelift_codegen::ir::Value;
 

@@ -14,11 +14,11 @@ pub(super) const ROUNDER: f64 = 6_755_399_441_055_744.0;
 const BITS_OF_ONE: i64 = 0x3ff0_0000_0000_0000;
 
 /// ln(2) in two parts; the first has 32 bits, so its product with n is exact (fdlibm).
-pub(super) const LN2_HIGH: f64 = 6.93147180369123816490e-01;
+pub(super) const LN2_HIGH: f64 = 0.6931471803691238;
 /// The rest of ln(2).
-pub(super) const LN2_LOW: f64 = 1.90821492927058770002e-10;
+pub(super) const LN2_LOW: f64 = 1.9082149292705877e-10;
 /// ln(2) less its nearest double.
-const LN2_ERROR: f64 = 2.319046813846299558e-17;
+const LN2_ERROR: f64 = 2.3190468138462996e-17;
 
 /// (e^r - 1 - r) / r^2 on |r| <= ln(2)/2; e^r with relative error 2^-63.6.
 const Q: [f64; 11] = [

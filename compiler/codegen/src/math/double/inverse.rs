@@ -116,12 +116,7 @@ pub(super) fn acos(m: &mut MathBuilder<'_, '_>, x: Value) -> Value {
     let big = fast_two_sum(m, base, twice);
     let big_low = m.fma_c(signed_rest, 2.0, big.low);
     let big_low = m.add(big_low, error);
-    let y = dd::select(
-        m,
-        large,
-        Dd { high: big.high, low: big_low },
-        Dd { high: small.high, low: small_low },
-    );
+    let y = dd::select(m, large, Dd { high: big.high, low: big_low }, Dd { high: small.high, low: small_low });
     dd::sum(m, y)
 }
 

@@ -27,9 +27,9 @@ const L: [f64; 7] = [
     0.6666666666666735,
 ];
 /// log2(e), the first 33 bits.
-const LOG2_E_HIGH: f64 = 1.44269504072144627571e+00;
+const LOG2_E_HIGH: f64 = 1.4426950407214463;
 /// The rest of log2(e).
-const LOG2_E_LOW: f64 = 1.67517131648865118353e-10;
+const LOG2_E_LOW: f64 = 1.6751713164886512e-10;
 
 /// x = 2^k (1 + f).
 pub(super) struct Split {

@@ -13,6 +13,7 @@ mod trig;
 use cranelift_codegen::ir::Value;
 
 use super::builder::MathBuilder;
+use super::common;
 use super::functions::MathUnary;
 
 /// Emits the function for `f64` or `f64x2`.
@@ -37,7 +38,12 @@ pub(super) fn unary(m: &mut MathBuilder<'_, '_>, function: MathUnary, x: Value) 
         MathUnary::Logistic => exp::logistic(m, x),
         MathUnary::Erf => erf::erf(m, x),
         MathUnary::Erfc => erf::erfc(m, x),
-        _ => x,
+        MathUnary::Sqrt => m.sqrt(x),
+        MathUnary::Rsqrt => common::rsqrt(m, x),
+        MathUnary::Sign => common::sign(m, x),
+        MathUnary::Floor => m.floor(x),
+        MathUnary::Ceil => m.ceil(x),
+        MathUnary::RoundHalfEven => m.nearest(x),
     }
 }
 
@@ -48,27 +54,15 @@ pub(super) fn erfc_to_single(m: &mut MathBuilder<'_, '_>, x: Value) -> Value {
 
 /// The angle of the point (x, y).
 pub(super) fn atan2(m: &mut MathBuilder<'_, '_>, y: Value, x: Value) -> Value {
-    if m.is_single(x) {
-        m.in_double([y, x], |m, [y, x]| inverse::atan2(m, y, x))
-    } else {
-        inverse::atan2(m, y, x)
-    }
+    if m.is_single(x) { m.in_double([y, x], |m, [y, x]| inverse::atan2(m, y, x)) } else { inverse::atan2(m, y, x) }
 }
 
 /// x^y.
 pub(super) fn pow(m: &mut MathBuilder<'_, '_>, x: Value, y: Value) -> Value {
-    if m.is_single(x) {
-        m.in_double([x, y], |m, [x, y]| pow::pow(m, x, y, true))
-    } else {
-        pow::pow(m, x, y, false)
-    }
+    if m.is_single(x) { m.in_double([x, y], |m, [x, y]| pow::pow(m, x, y, true)) } else { pow::pow(m, x, y, false) }
 }
 
 /// The remainder of x by y, with the sign of x.
 pub(super) fn rem(m: &mut MathBuilder<'_, '_>, x: Value, y: Value) -> Value {
-    if m.is_single(x) {
-        m.in_double([x, y], |m, [x, y]| rem::rem(m, x, y))
-    } else {
-        rem::rem(m, x, y)
-    }
+    if m.is_single(x) { m.in_double([x, y], |m, [x, y]| rem::rem(m, x, y)) } else { rem::rem(m, x, y) }
 }

@@ -101,13 +101,7 @@ fn power_to_single(m: &mut MathBuilder<'_, '_>, magnitude: Value, y: Value) -> V
 }
 
 /// The special cases of C99, from |x|^y computed with ln(0) = -inf and ln(inf) = inf.
-fn special(
-    m: &mut MathBuilder<'_, '_>,
-    x: Value,
-    y: Value,
-    magnitude: Value,
-    result: Value,
-) -> Value {
+fn special(m: &mut MathBuilder<'_, '_>, x: Value, y: Value, magnitude: Value, result: Value) -> Value {
     let ty = m.ty(x);
     let whole = m.trunc(y);
     let is_whole = m.fcmp(FloatCC::Equal, whole, y);

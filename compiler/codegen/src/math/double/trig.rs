@@ -32,10 +32,10 @@ const COS: [f64; 6] = [
 ];
 
 /// pi/2 in parts of 33 bits, and the rest (fdlibm's pio2_1, pio2_2, pio2_3, pio2_3t).
-const PART1: f64 = 1.57079632673412561417e+00;
-const PART2: f64 = 6.07710050630396597660e-11;
-const PART3: f64 = 2.02226624871116645580e-21;
-const PART4: f64 = 8.47842766036889956997e-32;
+const PART1: f64 = 1.5707963267341256;
+const PART2: f64 = 6.077100506303966e-11;
+const PART3: f64 = 2.0222662487111665e-21;
+const PART4: f64 = 8.4784276603689e-32;
 /// The largest argument they are good for.
 const LIMIT: f64 = 1e6;
 

@@ -11,17 +11,8 @@ use super::exp::{LN2_HIGH, LN2_LOW};
 const BITS_OF_TWO_THIRDS: i64 = 0x3f2a_aaab;
 
 /// (log(1 + f) - f + f^2/2) / f^3 on |f| <= 1/3; log(1 + f) with relative error 2^-30.1.
-const LOG: [f64; 9] = [
-    0.11922165,
-    -0.1284642,
-    0.10778729,
-    -0.12195453,
-    0.1430197,
-    -0.16679603,
-    0.19999701,
-    -0.2499982,
-    0.33333334,
-];
+const LOG: [f64; 9] =
+    [0.11922165, -0.1284642, 0.10778729, -0.12195453, 0.1430197, -0.16679603, 0.19999701, -0.2499982, 0.33333334];
 /// log2(1 + f) / f - `LOG2_E_HIGH` on |f| <= 1/3; log2(1 + f) with relative error 2^-27.8.
 const LOG2: [f64; 10] = [
     -0.1899456,
@@ -35,8 +26,8 @@ const LOG2: [f64; 10] = [
     -0.7213476,
     2.4970833e-8,
 ];
-/// log2(e) rounded to single precision; the last coefficient of `LOG2` makes up for the rest.
-const LOG2_E_HIGH: f64 = 1.442695;
+/// log2(e), which is rounded to single precision where it is used; the last coefficient of `LOG2` makes up for the rest.
+const LOG2_E_HIGH: f64 = std::f64::consts::LOG2_E;
 
 /// The exponent k that brings the number with these bits into [2/3, 4/3), as an integer.
 fn exponent(m: &mut MathBuilder<'_, '_>, bits: Value) -> Value {

@@ -9,8 +9,8 @@ mod trig;
 use cranelift_codegen::ir::Value;
 
 use super::builder::MathBuilder;
-use super::double;
 use super::functions::MathUnary;
+use super::{common, double};
 
 /// Emits the function for `f32` or `f32x4`.
 pub(super) fn unary(m: &mut MathBuilder<'_, '_>, function: MathUnary, x: Value) -> Value {
@@ -27,6 +27,18 @@ pub(super) fn unary(m: &mut MathBuilder<'_, '_>, function: MathUnary, x: Value) 
         MathUnary::Cos => trig::cos(m, x),
         MathUnary::Erf => erf::erf(m, x),
         MathUnary::Erfc => m.in_double([x], |m, [x]| double::erfc_to_single(m, x)),
-        _ => m.in_double([x], |m, [x]| double::unary(m, function, x)),
+        MathUnary::Cbrt
+        | MathUnary::Tan
+        | MathUnary::Asin
+        | MathUnary::Acos
+        | MathUnary::Atan
+        | MathUnary::Sinh
+        | MathUnary::Cosh => m.in_double([x], |m, [x]| double::unary(m, function, x)),
+        MathUnary::Sqrt => m.sqrt(x),
+        MathUnary::Rsqrt => common::rsqrt(m, x),
+        MathUnary::Sign => common::sign(m, x),
+        MathUnary::Floor => m.floor(x),
+        MathUnary::Ceil => m.ceil(x),
+        MathUnary::RoundHalfEven => m.nearest(x),
     }
 }

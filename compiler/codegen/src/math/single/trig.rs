@@ -17,12 +17,10 @@ const SIN: [f64; 3] = [-0.00019518408, 0.00833219, -0.16666655];
 const COS: [f64; 3] = [2.4432944e-5, -0.0013887313, 0.041666646];
 
 /// pi/2 in parts of 24 bits, for fused multiply-add, and the largest argument they are good for.
-const PARTS_FUSED: [f64; 3] =
-    [1.5707963705062866, -4.371138828673793e-8, -1.7151245100058819e-15];
+const PARTS_FUSED: [f64; 3] = [1.5707963705062866, -4.371138828673793e-8, -1.7151245100058819e-15];
 const LIMIT_FUSED: f64 = 32_768.0;
 /// pi/2 in parts of 12 bits (the last one of 24), and the largest argument they are good for.
-const PARTS: [f64; 4] = 
-    [1.5703125, 0.0004837512969970703, 7.549533620476723e-8, 2.5633440682570896e-12];
+const PARTS: [f64; 4] = [1.5703125, 0.0004837512969970703, 7.549533620476723e-8, 2.5633440682570896e-12];
 const LIMIT: f64 = 2_048.0;
 
 struct Reduced {
