@@ -23,11 +23,11 @@ use pullback_ir::{Builder, DType, Module, Op, Unary, parse_module};
 use pullback_optimize::pipeline::ALL;
 use pullback_optimize::{Pass, optimize};
 use support::differences::{central_difference, inner_products};
-use support::inputs::{Mood, uniform};
+use support::inputs::{Mood, array, uniform};
 use support::jit::{run_baseline, run_jit, run_unfused, run_unoptimized};
 use support::program::{Config, random_program};
 use support::rng::Rng;
-use support::run::{Case, float_params};
+use support::run::{Case, float_params, verified};
 use support::shrink::shrink;
 use support::tolerance::Bounds;
 
@@ -44,6 +44,37 @@ fn a_thousand_random_programs_agree() {
     let counts = run(0..PROGRAMS);
     let share = counts.tight as f64 / counts.elements as f64;
     assert!(share > 0.9, "only {share:.3} of {} elements had a tight tolerance", counts.elements);
+}
+
+/// Programs that shrinking found, for mistakes that are mended. No pass is to simplify them away, so all options are tried.
+#[test]
+fn programs_that_once_failed_agree() {
+    let texts = [
+        // A constant without elements has no buffer.
+        "func @f() -> f64 {
+           %0 = constant [] : f64[2,0]
+           %1 = reduce mul %0, axes=[0,1] : f64
+           return %1
+         }",
+        // There are no vectors of two bytes, also behind a reduction.
+        "func @f(%x: f64[5]) -> f64[5] {
+           %0 = reduce mul %x, axes=[] : f64[5]
+           %1 = convert %0 : u8[5]
+           %2 = convert %1 : f64[5]
+           return %2
+         }",
+    ];
+    for text in texts {
+        let module = verified(parse_module(text).unwrap_or_else(|errors| panic!("{errors}\n{text}")));
+        let func = module.find("f").unwrap();
+        let rng = &mut Rng::new(1);
+        let inputs = module.function(func).param_types().map(|ty| array(rng, ty, Mood::Tame)).collect();
+        let case = Case { module, func, inputs };
+        for options in 0..3 {
+            let outcome = check_case(options, &case, "program", &mut Counts::default());
+            assert!(outcome.is_ok(), "{}", outcome.unwrap_err());
+        }
+    }
 }
 
 /// For a change that touches much: `cargo test --release --test random_programs -- --ignored`.
@@ -207,7 +238,7 @@ fn derivative(case: &Case, mode: Mode, mood: Mood, rng: &mut Rng) -> Case {
     let function = function.unwrap_or_else(|error| panic!("{error}\n{}", case.text()));
     let extra: Vec<_> = function.param_types().skip(case.inputs.len()).cloned().collect();
     let mut inputs = case.inputs.clone();
-    inputs.extend(extra.iter().map(|ty| support::inputs::array(rng, ty, mood)));
+    inputs.extend(extra.iter().map(|ty| array(rng, ty, mood)));
     case.with(function, inputs)
 }
 

@@ -3,9 +3,9 @@
 use std::sync::Barrier;
 
 use ndarray::{Array2, ArrayD, array};
-use pullback_codegen::{Options, compile};
+use pullback_codegen::Options;
 use pullback_ir::{Binary, DType, Scalar};
-use pullback_loops::{Affine, Expr, Space, Stmt};
+use pullback_loops::{Affine, Expr, Stmt};
 use pullback_runtime::{ArgMut, ArgRef, Executable, Tensor};
 
 use super::support::{FEATURES, Kit, arg, first, place, vector};

@@ -202,6 +202,12 @@ impl Nest {
         self.push(VarType::scalar(value.dtype()), Expr::Const(value), self.depth(), 0)
     }
 
+    /// A scalar that depends on all open loops, without an assignment: for an evaluation on paper.
+    pub(super) fn stand_in(&mut self, dtype: DType) -> Var {
+        self.log.assigned.push((dtype, self.depth(), 1));
+        self.new_var(VarType::scalar(dtype), self.depth())
+    }
+
     /// The value of an affine expression as a number.
     pub(super) fn position(&mut self, dtype: DType, index: Affine) -> Var {
         let depth = self.depth_of(&index);

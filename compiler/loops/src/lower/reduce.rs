@@ -163,16 +163,14 @@ impl Eval<'_> {
                 counters[axis] = Some(index);
             }
         }
-        let element = self.element(fold, kept, &folded, None)?;
+        self.element(fold, kept, &folded, None)?;
         while self.nest.depth() > depth {
             self.nest.close(&[]);
         }
         let (accesses, assigned) = (accesses..self.nest.log.accesses.len(), assigned..self.nest.log.assigned.len());
         self.schedules.seen.push(Seen { inst, extents: fold.extents.clone(), counters, accesses, assigned, depth });
-        // Stands for the total: in scope outside the loops over the folded axes.
-        let total = self.nest.placeholder(fold.identity()?);
-        let lanes = self.nest.ty(element).lanes;
-        Ok(self.nest.widen(total, lanes))
+        // Depends on the loops around it, as the total will: what is computed from it is logged where it will be.
+        Ok(self.nest.stand_in(fold.dtype))
     }
 
     /// The element at a position of the fold, or the accumulator with the element taken in.

@@ -186,9 +186,9 @@ fn mutate(text: &str, rng: &mut Rng) -> String {
             let word = word_at(starts[rng.below(starts.len())]);
             let start = word.as_ptr() as usize - text.as_ptr() as usize;
             let kind = |word: &str| word.chars().next().map(|c| if c.is_ascii_digit() { '0' } else { c });
-            let alike: Vec<&str> =
-                starts.iter().map(|&start| word_at(start)).filter(|other| kind(other) == kind(word)).collect();
-            let with = if rng.chance(0.8) { rng.pick(&alike) } else { rng.pick(&PIECES) }.to_owned();
+            let other = |rng: &mut Rng| word_at(starts[rng.below(starts.len())]);
+            let alike = |rng: &mut Rng| (0..20).map(|_| other(rng)).find(|other| kind(other) == kind(word));
+            let with = if rng.chance(0.8) { alike(rng).unwrap_or("0") } else { rng.pick(&PIECES) }.to_owned();
             let end = start + word.len();
             text.replace_range(start..end, &with);
         } else {

@@ -196,7 +196,13 @@ pub(super) fn atan2(m: &mut MathBuilder<'_, '_>, y: Value, x: Value) -> Value {
     let either_nan = m.fcmp(cranelift_codegen::ir::condcodes::FloatCC::Unordered, x, y);
     let huge = m.gt_c(largest, 2f64.powi(500));
     let small = m.lt_c(largest, 2f64.powi(-500));
+    // Without fused multiply-add the remainder of a tiny number's quotient underflows; zeros are exact.
+    let smallest = m.lesser(x_magnitude, y_magnitude);
+    let tiny = m.lt_c(smallest, 2f64.powi(-900));
+    let nonzero = m.gt_c(smallest, 0.0);
+    let tiny = m.both(tiny, nonzero);
     let rare = m.either(huge, small);
+    let rare = m.either(rare, tiny);
     let rare = m.either(rare, either_nan);
     m.slow_path(rare, result, ExternFn::Atan2, &[y, x])
 }
