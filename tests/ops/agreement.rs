@@ -170,11 +170,9 @@ fn slack(op: &Op, args: &[&Array], expected: &Array) -> Slack {
     }
     match permitted(op, args, &ty) {
         Permitted::Nothing => Slack::Ulps(0),
-        Permitted::Rounding(units) => match op {
-            // A product of n factors rounds n - 1 times, each half a unit, and the factors' order is free.
-            Op::Reduce { .. } => Slack::Ulps(units as u64 + 1),
-            _ => Slack::Ulps(0),
-        },
+        Permitted::Rounding(_) => Slack::Ulps(0),
+        // A product of n factors rounds n - 1 times, each half a unit, and the factors' order is free.
+        Permitted::Product(factors) => Slack::Ulps(factors as u64 + 1),
         // The specified error (2 in f32, 1.5 in f64) and the interpreter's own: half a unit in f32, below 1 in f64.
         Permitted::Function(_) => Slack::Ulps(2),
         Permitted::Sum(terms) => {

@@ -8,12 +8,12 @@
 //! The stages, one file or folder each:
 //!
 //! * [`program`]: the data, and what each part means.
-//! * [`lower`]: from a fusion plan to kernels. A region is evaluated by *pulling*: the value stored at an output
+//! * [`mod@lower`]: from a fusion plan to kernels. A region is evaluated by *pulling*: the value stored at an output
 //!   position asks for its operands at the positions that the index maps of its operation give, down to loads.
 //! * [`schedule`]: how a nest is run (lanes, unrolling, blocks of a reduction), a pure function of shapes.
 //! * [`contract_mul_add`](mod@contract_mul_add): `a · b + c` as one operation.
 //! * [`memory`]: offsets in the one arena, from lifetimes.
-//! * [`verify`]: single assignment, types, and that **every access of every loop stays inside its buffer**; code generation emits
+//! * [`mod@verify`]: single assignment, types, and that **every access of every loop stays inside its buffer**; code generation emits
 //!   no bounds checks and relies on this.
 //! * [`print`](mod@print), [`parse`]: the text form, which round-trips exactly.
 //! * [`interpret`](mod@interpret): runs a program slowly and checks every access; the oracle of code generation.

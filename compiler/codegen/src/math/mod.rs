@@ -28,25 +28,25 @@
 //! | function | f32 | f32, no fma | f64 | f64, no fma | method |
 //! |---|---|---|---|---|---|
 //! | exp | 1.05 | 1.05 | 1 | 1 | reduction by ln 2, polynomial |
-//! | exp2 | 1 | 1.1 | 1 | 1 | as exp; exact reduction |
-//! | expm1 | 1.5 | 1.6 | 1.2 | 1.2 | as exp; 2^n p + (2^n - 1) |
-//! | log | 1 | 1 | 1 | 1 | f32: polynomial in f; f64: fdlibm `e_log.c` |
-//! | log2 | 1.5 | 1.75 | 1 | 1 | f32: polynomial in f; f64: FreeBSD `e_log2.c` |
-//! | log1p | 1.75 | 1.75 | 1 | 1 | as log, the rounding of 1 + x corrected |
+//! | exp2 | 0.9 | 1.1 | 1 | 1 | as exp; exact reduction |
+//! | expm1 | 1.5 | 1.65 | 1.2 | 1.2 | as exp; 2^n p + (2^n - 1) |
+//! | log | 0.9 | 0.95 | 1 | 1 | f32: polynomial in f; f64: fdlibm `e_log.c` |
+//! | log2 | 1.45 | 2 | 1 | 1 | f32: polynomial in f; f64: FreeBSD `e_log2.c` |
+//! | log1p | 1.65 | 1.7 | 1 | 1 | as log, the rounding of 1 + x corrected |
 //! | sqrt | 0.5 | 0.5 | 0.5 | 0.5 | instruction |
 //! | rsqrt | 1.5 | 1.5 | 1.5 | 1.5 | two instructions |
 //! | cbrt | 0.51 | 0.51 | 0.7 | 0.7 | FreeBSD `s_cbrt.c`; f32 in f64 |
-//! | sin | 1.6 | 1.75 | 1 | 1 | Cody-Waite, polynomials; slow path for large arguments |
-//! | cos | 1.6 | 1.75 | 1 | 1 | as sin |
+//! | sin | 1.55 | 1.75 | 1 | 1 | Cody-Waite, polynomials; slow path for large arguments |
+//! | cos | 1.55 | 1.75 | 1 | 1 | as sin |
 //! | tan | 0.51 | 0.51 | 1 | 1 | sin / cos in two doubles; f32 in f64 |
 //! | asin | 0.51 | 0.51 | 0.7 | 0.7 | polynomial, half-angle; f32 in f64 |
 //! | acos | 0.51 | 0.51 | 0.7 | 0.7 | as asin |
 //! | atan | 0.51 | 0.51 | 1 | 1 | polynomial, two subtracted angles; f32 in f64 |
 //! | sinh | 0.51 | 0.51 | 1.2 | 1.2 | from expm1 in two doubles; f32 in f64 |
 //! | cosh | 0.51 | 0.51 | 1 | 1 | from exp; f32 in f64 |
-//! | tanh | 1.25 | 1.25 | 1 | 1 | f32: polynomial, or exp; f64: expm1 in two doubles |
-//! | logistic | 1.9 | 1.9 | 1 | 1 | from exp, powers of two kept apart |
-//! | erf | 1.25 | 1.5 | 1.2 | 1.2 | polynomial; 1 - 2^q(x), f64: 1 - erfc |
+//! | tanh | 1.2 | 1.25 | 1 | 1 | f32: polynomial, or exp; f64: expm1 in two doubles |
+//! | logistic | 1.7 | 1.7 | 1 | 1 | from exp, powers of two kept apart |
+//! | erf | 1.25 | 1.65 | 1.2 | 1.2 | polynomial; 1 - 2^q(x), f64: 1 - erfc |
 //! | erfc | 0.52 | 0.52 | 1.2 | 1.2 | exp(-x^2) times a polynomial (Shepherd, Laframboise); f32 in f64 |
 //! | sign | 0 | 0 | 0 | 0 | bits |
 //! | floor | 0 | 0 | 0 | 0 | instruction |

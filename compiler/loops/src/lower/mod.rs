@@ -1,19 +1,19 @@
 //! From a fusion plan to a loop program.
 //!
-//! One kernel per region. Evaluation *pulls*: to store an output at a position, [`eval`] asks the
+//! One kernel per region. Evaluation *pulls*: to store an output at a position, `eval` asks the
 //! operation that defines it for its operands at the positions that the operation's index map gives, and so on down to loads
-//! from buffers. Views therefore cost nothing but arithmetic on [`Affine`] expressions, and an intermediate value exists only in a register.
+//! from buffers. Views therefore cost nothing but arithmetic on [`Affine`](crate::program::Affine) expressions, and an intermediate value exists only in a register.
 //!
-//! Every assignment is placed in the outermost loop whose counters it depends on ([`nest`]), which hoists whatever a broadcast makes
+//! Every assignment is placed in the outermost loop whose counters it depends on (`nest`), which hoists whatever a broadcast makes
 //! independent of the inner loops. A region is evaluated twice: once on paper, to see how its accesses move with each
 //! axis, and then, with the [`schedule`](crate::schedule) chosen from that, for real.
 //!
-//! * [`buffers`]: which buffer holds which value; arguments, results, aliases, copies.
-//! * [`nest`]: the loops being built, and where assignments go.
-//! * [`eval`]: the meaning of each operation as loads and arithmetic at a position.
-//! * [`reduce`]: reductions and small contractions, as loops inside the position of their result.
-//! * [`region`]: loops over a region's positions.
-//! * [`contract`]: large contractions, as calls of the packed kernel.
+//! * `buffers`: which buffer holds which value; arguments, results, aliases, copies.
+//! * `nest`: the loops being built, and where assignments go.
+//! * `eval`: the meaning of each operation as loads and arithmetic at a position.
+//! * `reduce`: reductions and small contractions, as loops inside the position of their result.
+//! * `region`: loops over a region's positions.
+//! * `contract`: large contractions, as calls of the packed kernel.
 
 mod buffers;
 mod contract;

@@ -196,12 +196,6 @@ impl Nest {
         var
     }
 
-    /// A constant in the place of something that is computed within the loops that are open, so that its users count as
-    /// within them too.
-    pub(super) fn placeholder(&mut self, value: Scalar) -> Var {
-        self.push(VarType::scalar(value.dtype()), Expr::Const(value), self.depth(), 0)
-    }
-
     /// A scalar that depends on all open loops, without an assignment: for an evaluation on paper.
     pub(super) fn stand_in(&mut self, dtype: DType) -> Var {
         self.log.assigned.push((dtype, self.depth(), 1));

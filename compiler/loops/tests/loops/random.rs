@@ -1,24 +1,155 @@
 //! Random programs, lowered, against the interpreter of the tensor IR.
 
-use pullback_ir::DType;
+use pullback_ir::op::BroadcastSpec;
+use pullback_ir::{
+    Axes, Binary, Builder, Comparison, DType, DotDims, Function, Module, Op, Reduction, Shape, Type, Unary, Value,
+};
 
 use super::support::check;
-use super::support::inputs::Mood;
+use super::support::inputs::{Mood, array};
 use super::support::program::{Config, random_program};
+use super::support::rng::Rng;
+use super::support::run::Case;
+
+/// Fails with what `check` says about the cases of these seeds.
+fn check_seeds(seeds: std::ops::Range<u64>, case: impl Fn(u64) -> Case) {
+    let failures: Vec<String> =
+        seeds.filter_map(|seed| check(&case(seed)).err().map(|message| format!("seed {seed}: {message}"))).collect();
+    assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n\n"));
+}
 
 #[test]
 fn random_programs_lower_to_what_they_mean() {
     let both: &[DType] = &[DType::F32, DType::F64];
-    let mut failures = Vec::new();
-    for seed in 0..400 {
+    check_seeds(0..300, |seed| {
         let steps = 4 + (seed as usize * 7) % 24;
         let mood = [Mood::Tame, Mood::Tame, Mood::Wide, Mood::Special][seed as usize % 4];
         let floats = if seed % 3 == 0 { &both[..1] } else { both };
         let differentiable = seed % 2 == 0;
-        let config = Config { steps, max_elements: 300, differentiable, floats, mood };
-        if let Err(message) = check(&random_program(seed, &config)) {
-            failures.push(format!("seed {seed}: {message}"));
+        random_program(seed, &Config { steps, max_elements: 300, differentiable, floats, mood })
+    });
+}
+
+#[test]
+fn programs_that_stress_fusion_lower_to_what_they_mean() {
+    check_seeds(0..200, |seed| {
+        let mut rng = Rng::new(seed);
+        let function = Stress::function(&mut rng);
+        let inputs = function.param_types().map(|ty| array(&mut rng, ty, Mood::Tame)).collect();
+        Case::of(function, inputs)
+    });
+}
+
+/// A generator of programs over a matrix, its transpose, its rows and its columns: values of few shapes, so that most combine,
+/// with many consumers each, reductions back and forth, and several results.
+struct Stress<'r, 'm> {
+    rng: &'r mut Rng,
+    b: Builder<'m>,
+    pool: Vec<Value>,
+    dtype: DType,
+}
+
+impl Stress<'_, '_> {
+    fn function(rng: &mut Rng) -> Function {
+        let module = Module::new();
+        let extents = [1, 2, 3, 4, 5, 7, 8, 9, 16, 31, 33, 70, 130];
+        let (rows, columns) = (rng.pick(&extents), rng.pick(&extents[..11]));
+        let dtype = rng.pick(&[DType::F32, DType::F32, DType::F64, DType::I32]);
+        let mut stress = Stress { rng, b: Builder::new(&module, "stress"), pool: Vec::new(), dtype };
+        for shape in [&[rows, columns][..], &[columns, rows], &[rows], &[columns], &[]] {
+            let name = format!("p{}", stress.pool.len());
+            let param = stress.b.param(&name, Type::new(dtype, shape).unwrap());
+            stress.pool.push(param);
+        }
+        for _ in 0..5 + stress.rng.below(30) {
+            let value = stress.step();
+            stress.pool.push(value);
+        }
+        let count = 1 + stress.rng.below(4);
+        let mut results: Vec<Value> = (0..count).map(|_| stress.rng.pick(&stress.pool)).collect();
+        results.extend(stress.pool.last().copied());
+        stress.b.finish(&results).unwrap()
+    }
+
+    fn late(&mut self) -> Value {
+        let count = self.pool.len();
+        let late = if self.rng.chance(0.5) { count.min(6) } else { count };
+        self.pool[count - 1 - self.rng.below(late)]
+    }
+
+    /// A value of that shape: one of the pool, a smaller one repeated, or the parameter.
+    fn of_shape(&mut self, shape: &Shape) -> Value {
+        for _ in 0..6 {
+            let value = self.late();
+            let found = self.b.shape(value);
+            if found == *shape {
+                return value;
+            }
+            let axis = (0..shape.rank()).find(|&axis| found.rank() == 1 && found.extent(0) == shape.extent(axis));
+            if let (Some(axis), 2) = (axis, shape.rank()) {
+                return self.broadcast(value, shape, [axis].into());
+            }
+            if found.rank() == 0 {
+                return self.broadcast(value, shape, [].into());
+            }
+        }
+        let param = self.pool[..5].iter().copied().find(|&param| self.b.shape(param) == *shape);
+        param.unwrap_or_else(|| self.broadcast(self.pool[4], shape, [].into()))
+    }
+
+    fn broadcast(&self, value: Value, shape: &Shape, dims: Axes) -> Value {
+        self.b.emit(Op::Broadcast(Box::new(BroadcastSpec { shape: shape.clone(), dims })), &[value])
+    }
+
+    /// Keeps values of floats moderate.
+    fn tame(&self, value: Value) -> Value {
+        if self.dtype.is_float() { self.b.unary(Unary::Tanh, value) } else { value }
+    }
+
+    fn step(&mut self) -> Value {
+        let x = self.late();
+        let shape = self.b.shape(x);
+        let rank = shape.rank();
+        match self.rng.below(12) {
+            0..=3 => {
+                let y = self.of_shape(&shape);
+                let op = self.rng.pick(&[Binary::Add, Binary::Sub, Binary::Mul, Binary::Max]);
+                self.tame(self.b.binary(op, x, y))
+            }
+            4 => self.b.unary(self.rng.pick(&[Unary::Neg, Unary::Abs, Unary::Sign]), x),
+            5 => {
+                let (y, z) = (self.of_shape(&shape), self.of_shape(&shape));
+                let predicate = self.b.compare(self.rng.pick(Comparison::ALL), x, y);
+                self.b.select(predicate, z, x)
+            }
+            6 | 7 if rank > 0 => {
+                let axes: Axes = match self.rng.below(3) {
+                    0 => [rank - 1].into(),
+                    1 => [0].into(),
+                    _ => (0..rank).collect(),
+                };
+                let kind = self.rng.pick(&[Reduction::Add, Reduction::Add, Reduction::Max]);
+                self.tame(self.b.emit(Op::Reduce { kind, axes }, &[x]))
+            }
+            8 if rank == 2 => self.b.emit(Op::Transpose([1, 0].into()), &[x]),
+            9 if rank > 0 => self.b.reverse(x, [self.rng.below(rank)]),
+            10 if rank == 2 => {
+                // Over both axes with a value of the transposed shape.
+                let other = Shape::new(&[shape.extents()[1], shape.extents()[0]]).unwrap();
+                let y = self.of_shape(&other);
+                let dims = DotDims { lhs_contract: [0, 1].into(), rhs_contract: [1, 0].into(), ..DotDims::default() };
+                self.tame(self.b.dot(x, y, dims))
+            }
+            11 if rank == 2 => {
+                let column = Shape::new(&[shape.extents()[1]]).unwrap();
+                let y = self.of_shape(&column);
+                let dims = DotDims { lhs_contract: [1].into(), rhs_contract: [0].into(), ..DotDims::default() };
+                self.tame(self.b.dot(x, y, dims))
+            }
+            _ => {
+                let y = self.of_shape(&shape);
+                self.b.binary(Binary::Min, y, x)
+            }
         }
     }
-    assert!(failures.is_empty(), "{} failures, \n{}", failures.len(), failures.join("\n\n"));
 }

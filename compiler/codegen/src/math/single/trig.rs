@@ -33,11 +33,19 @@ fn reduce(m: &mut MathBuilder<'_, '_>, magnitude: Value) -> Reduced {
     let rounder = m.fconst(m.ty(magnitude), ROUNDER);
     let shifted = m.fma_c(magnitude, std::f64::consts::FRAC_2_PI, rounder);
     let j = m.sub(shifted, rounder);
-    let parts: &[f64] = if m.fma { &PARTS_FUSED } else { &PARTS };
-    let mut r = magnitude;
-    for &part in parts {
-        r = m.fma_c(j, -part, r);
-    }
+    let r = if m.fma {
+        PARTS_FUSED.iter().fold(magnitude, |r, part| m.fma_c(j, -part, r))
+    } else {
+        let r = m.fma_c(j, -PARTS[0], magnitude);
+        let r = m.fma_c(j, -PARTS[1], r);
+        // From here on the differences are rounded; what that takes goes into the last part.
+        let product = m.mul_c(j, PARTS[2]);
+        let shorter = m.sub(r, product);
+        let lost = m.sub(r, shorter);
+        let lost = m.sub(lost, product);
+        let rest = m.fma_c(j, -PARTS[3], lost);
+        m.add(shorter, rest)
+    };
     Reduced { j_bits: m.to_bits(shifted), r }
 }
 
