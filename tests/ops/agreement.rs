@@ -100,6 +100,8 @@ fn special_pairs(dtype: DType) -> (Array, Array) {
     (from_scalars(&ty, &x), from_scalars(&ty, &y))
 }
 
+type Run = fn(&Case) -> Result<Vec<Array>, String>;
+
 fn check(sample: &Sample, inputs: Vec<Array>) -> Result<(), String> {
     let case = case_of(sample, inputs);
     let expected = case.interpret();
@@ -109,8 +111,7 @@ fn check(sample: &Sample, inputs: Vec<Array>) -> Result<(), String> {
         return Err(format!("interpreted {types:?}, inferred {declared:?}\n{}", case.text()));
     }
     // With and without fused multiply-add: the mathematical functions are compiled differently.
-    let routes: [(&str, fn(&Case) -> Result<Vec<Array>, String>); 2] =
-        [("native", run_jit), ("any processor", run_baseline)];
+    let routes: [(&str, Run); 2] = [("native", run_jit), ("any processor", run_baseline)];
     for (name, run) in routes {
         let found = run(&case).map_err(|error| format!("{name}: {error}\n{}", case.text()))?;
         check_results(sample, &case, &found, &expected).map_err(|message| format!("{name}: {message}"))?;
