@@ -129,7 +129,7 @@ pub fn compile_with_report(
     let (module, func) = report.stage("differentiate", |_| differentiate(module, func, options))?;
     let module = report.stage("optimize", |report| optimize(&module, func, options, report))?;
     let function = &without_calls(&module, func)?;
-    let plan = report.stage("fuse", |_| Ok(plan(function, options)))?;
+    let plan = report.stage("fuse", |_| plan(function, options))?;
     let program = report.stage("lower", |_| lower(function, &plan))?;
     let compiled = report.stage("generate", |report| {
         let compiled = generate(function, &program, options, false)?;
@@ -165,9 +165,9 @@ pub fn dump(module: &Verified<Module>, func: FuncId, options: &Options, stage: S
         return Ok(print(&module, function));
     }
     let function = &without_calls(&module, func)?;
-    let plan = plan(function, options);
+    let plan = plan(function, options)?;
     if stage == Stage::Fused {
-        return Ok(plan_to_string(&module, function, &plan)?);
+        return plan_to_string(&module, function, &plan).map_err(|error| Error::Bug(format!("fusion: {error}")));
     }
     let program = lower(function, &plan)?;
     if stage == Stage::Loops {
@@ -246,8 +246,8 @@ fn without_calls(module: &Verified<Module>, func: FuncId) -> Result<Function, Er
     pullback_ir::rewrite::inline_calls(module, module.function(func)).map_err(|error| Error::Limit(error.message))
 }
 
-fn plan(function: &Function, options: &Options) -> Plan {
-    fuse(function, FuseOptions { enabled: options.fusion })
+fn plan(function: &Function, options: &Options) -> Result<Plan, Error> {
+    Ok(fuse(function, FuseOptions { enabled: options.fusion })?)
 }
 
 fn lower(function: &Function, plan: &Plan) -> Result<pullback_loops::Verified<Program>, Error> {

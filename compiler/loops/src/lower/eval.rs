@@ -6,7 +6,7 @@
 
 use cranelift_entity::EntitySet;
 use pullback_ir::{Binary, Function, Inst, Op, Scalar, Value};
-use pullback_optimize::fuse::is_unit_reshape;
+use pullback_optimize::fuse::{cost, is_unit_reshape};
 use smallvec::SmallVec;
 
 use super::buffers::Buffers;
@@ -62,11 +62,11 @@ impl Eval<'_> {
             Op::Iota { axis, .. } => Ok(self.nest.position(dtype, position[*axis].clone())),
             Op::Unary(op) => {
                 let args = self.eval_all(args, position)?;
-                Ok(self.nest.apply(dtype, &args, weight(function.op(inst)), |a| Expr::Unary(*op, a[0])))
+                Ok(self.nest.apply(dtype, &args, cost(function.op(inst)), |a| Expr::Unary(*op, a[0])))
             }
             Op::Binary(op) => {
                 let args = self.eval_all(args, position)?;
-                Ok(self.nest.apply(dtype, &args, weight(function.op(inst)), |a| Expr::Binary(*op, a[0], a[1])))
+                Ok(self.nest.apply(dtype, &args, cost(function.op(inst)), |a| Expr::Binary(*op, a[0], a[1])))
             }
             Op::Compare(predicate) => {
                 let args = self.eval_all(args, position)?;
@@ -156,17 +156,4 @@ impl Eval<'_> {
 pub(super) fn address(strides: &[usize], position: &[Affine]) -> Affine {
     let axes = strides.iter().zip(position);
     axes.fold(Affine::default(), |sum, (&stride, at)| sum.plus(at, stride as i64))
-}
-
-/// The cost of an elementwise operation in units of simple arithmetic, roughly the instructions it takes.
-fn weight(op: &Op) -> u32 {
-    use pullback_ir::Unary;
-    match op {
-        Op::Unary(Unary::Neg | Unary::Abs | Unary::Not | Unary::Sign | Unary::Floor | Unary::Ceil | Unary::Round) => 1,
-        Op::Unary(Unary::Sqrt) => 4,
-        Op::Unary(_) => 20,
-        Op::Binary(Binary::Div) => 4,
-        Op::Binary(Binary::Pow | Binary::Atan2 | Binary::Rem) => 40,
-        _ => 1,
-    }
 }

@@ -8,3 +8,4 @@ mod statements;
 mod support;
 mod text;
 mod verifier;
+mod work;

@@ -67,25 +67,48 @@ pub fn dot_is_small(x: &Shape, y: &Shape, dims: &DotDims) -> bool {
     m * n * contracted <= 16 * 1024 || m == 1 && n == 1
 }
 
-/// Whether an elementwise operation costs about as much as a load: plain arithmetic.
-pub(crate) fn is_cheap(op: &Op) -> bool {
+/// The cost of an elementwise operation per element in units of simple arithmetic, roughly the instructions it takes; 0 for what
+/// is not elementwise.
+#[must_use]
+pub fn cost(op: &Op) -> u32 {
     match op {
-        Op::Unary(unary) => matches!(
-            unary,
-            Unary::Neg | Unary::Abs | Unary::Sign | Unary::Not | Unary::Floor | Unary::Ceil | Unary::Round
-        ),
-        Op::Binary(binary) => matches!(
-            binary,
+        Op::Unary(unary) => match unary {
+            Unary::Neg | Unary::Abs | Unary::Sign | Unary::Not | Unary::Floor | Unary::Ceil | Unary::Round => 1,
+            Unary::Sqrt => 4,
+            Unary::Rsqrt => 8,
+            Unary::Exp
+            | Unary::Exp2
+            | Unary::Expm1
+            | Unary::Log
+            | Unary::Log2
+            | Unary::Log1p
+            | Unary::Cbrt
+            | Unary::Sin
+            | Unary::Cos
+            | Unary::Tan
+            | Unary::Asin
+            | Unary::Acos
+            | Unary::Atan
+            | Unary::Sinh
+            | Unary::Cosh
+            | Unary::Tanh
+            | Unary::Logistic
+            | Unary::Erf
+            | Unary::Erfc => 20,
+        },
+        Op::Binary(binary) => match binary {
             Binary::Add
-                | Binary::Sub
-                | Binary::Mul
-                | Binary::Max
-                | Binary::Min
-                | Binary::And
-                | Binary::Or
-                | Binary::Xor
-        ),
-        Op::Compare(_) | Op::IsFinite | Op::Select | Op::Clamp | Op::Convert(_) => true,
+            | Binary::Sub
+            | Binary::Mul
+            | Binary::Max
+            | Binary::Min
+            | Binary::And
+            | Binary::Or
+            | Binary::Xor => 1,
+            Binary::Div => 4,
+            Binary::Rem | Binary::Pow | Binary::Atan2 => 40,
+        },
+        Op::Compare(_) | Op::IsFinite | Op::Select | Op::Clamp | Op::Convert(_) => 1,
         Op::Constant(_)
         | Op::Iota { .. }
         | Op::Broadcast(_)
@@ -97,6 +120,6 @@ pub(crate) fn is_cheap(op: &Op) -> bool {
         | Op::Concatenate { .. }
         | Op::Reduce { .. }
         | Op::Dot(_)
-        | Op::Call(_) => false,
+        | Op::Call(_) => 0,
     }
 }

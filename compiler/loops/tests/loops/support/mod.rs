@@ -54,7 +54,7 @@ pub fn case(text: &str, mood: Mood) -> Case {
 /// The loop program of a case without calls, verified; its text reads back to the same text.
 pub fn lowered(case: &Case, fusion: bool, contract: bool) -> Result<Verified<Program>, String> {
     let function = case.function();
-    let plan = fuse(function, FuseOptions { enabled: fusion });
+    let plan = fuse(function, FuseOptions { enabled: fusion }).unwrap();
     let mut program = lower(function, &plan).map_err(|error| format!("{error}\n{}", case.text()))?;
     if contract {
         contract_mul_add(&mut program);

@@ -1,0 +1,14 @@
+; test fuse
+; The product is cheap enough to compute for every row; the sum behind it is not.
+
+func @f(%x: f32[64,8]) -> f32[64,8] {
+  %sum = reduce add %x, axes=[0] : f32[8]
+  %n = constant 0.015625 : f32[8]
+  %mean = mul %sum, %n : f32[8]
+  %b = broadcast %mean, dims=[1] : f32[64,8]
+  %c = sub %x, %b : f32[64,8]
+  return %c
+}
+; check: stores %sum
+; check: %sum is stored: each position is needed many times
+; check: stores %c
