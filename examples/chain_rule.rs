@@ -38,6 +38,10 @@ fn differentiate(name: &str, body: fn(Tensor<'_>) -> Tensor<'_>) -> Result<Diffe
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
+    clap::Command::new("chain_rule")
+        .about("Compares the derivative of a composition with the product of the derivatives of its parts")
+        .get_matches();
+
     let inner = differentiate("g", g)?;
     let outer = differentiate("f", f)?;
     let whole = differentiate("f_of_g", |x| f(g(x)))?;

@@ -20,6 +20,10 @@ fn f(x: Tensor<'_>) -> Tensor<'_> {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
+    clap::Command::new("derivative")
+        .about("Watches the error of a derivative's prediction shrink with the square of the step")
+        .get_matches();
+
     // Tracing runs `f` once on a symbol `x` and records what it does: a function of the tensor IR.
     let mut module = Module::new();
     let f = module.add(trace(&module, "f", |g| vec![f(g.input("x", DType::F64, []))])?);

@@ -19,7 +19,8 @@ fn main() -> Result<(), pullback::Error> {
     let x = [1.0f32, 0.0, 0.0, 1.0, 1.0, 1.0, 2.0, -1.0];
     let (w, y) = ([2.0f32, 1.0], [2.0f32, 1.0, 2.0, 5.0]);
     let results = program.run(&[ArgRef::new(&x, &[4, 2]), ArgRef::new(&w, &[2]), ArgRef::new(&y, &[4])])?;
-    assert_eq!(results[0].item::<f32>()?, 5.0); // the loss
-    assert_eq!(results[1].as_slice::<f32>()?, [-6.0, 6.0]); // its gradient with respect to w
+    let (loss, gradient) = (results[0].item::<f32>()?, results[1].as_slice::<f32>()?);
+    println!("loss {loss}, gradient with respect to w {gradient:?}");
+    assert_eq!((loss, gradient), (5.0, &[-6.0, 6.0][..]));
     Ok(())
 }

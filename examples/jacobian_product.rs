@@ -21,22 +21,45 @@
 //! ```
 //!
 //! "Upstream times local Jacobian", with a Jacobian that is only ever applied. This is what `vjp` (vector-Jacobian product) compiles to.
-//!
-//! Arguments: `N D M`, other sizes.
 
 use std::error::Error;
+use std::process::ExitCode;
 use std::time::Instant;
 
+use clap::Parser;
+use clap::builder::RangedU64ValueParser;
 use pullback::prelude::*;
 use pullback::{Derivative, Stage, dump};
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let sizes: Vec<usize> = std::env::args().skip(1).map(|size| size.parse()).collect::<Result<_, _>>()?;
-    let [n, d, m] = match sizes[..] {
-        [] => [1024, 1024, 2048],
-        [n, d, m] => [n, d, m],
-        _ => return Err("expected no arguments, or three: N D M".into()),
-    };
+/// The most numbers that X, W and Y may have together, 1 GiB. The gradients are as large again.
+const MAX_NUMBERS: usize = 1 << 28;
+
+/// Differentiates the matrix product Y = X W without the Jacobian, which it weighs.
+#[derive(Parser)]
+#[command(name = "jacobian_product")]
+struct Arguments {
+    /// The sizes: X is N × D, W is D × M.
+    #[arg(num_args = 3, value_names = ["N", "D", "M"], default_values_t = [1024, 1024, 2048])]
+    #[arg(value_parser = RangedU64ValueParser::<usize>::new().range(1..=1 << 24))]
+    sizes: Vec<usize>,
+}
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+    let [n, d, m] = arguments.sizes[..] else { return Err("expected three sizes, N D M".into()) };
+    let numbers = n * d + d * m + n * m;
+    if numbers > MAX_NUMBERS {
+        return Err(format!("X, W and Y have {numbers} numbers together, at most {MAX_NUMBERS} are supported").into());
+    }
 
     let mut module = Module::new();
     let product = trace(&module, "product", |g| {

@@ -36,6 +36,10 @@ struct Row {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
+    clap::Command::new("scalar_graph")
+        .about("Shows the adjoint of every node of a small graph, and the program that computes them")
+        .get_matches();
+
     let mut module = Module::new();
     let phi = trace(&module, "phi", |g| {
         let [a, w, b] = ["a", "w", "b"].map(|name| g.input(name, DType::F64, []));

@@ -36,7 +36,10 @@ impl From<BuildError> for Error {
 
 impl From<pullback_runtime::CallError> for Error {
     fn from(error: pullback_runtime::CallError) -> Self {
-        Self::User(error.to_string())
+        match error {
+            pullback_runtime::CallError::Memory { .. } => Self::Limit(error.to_string()),
+            error => Self::User(error.to_string()),
+        }
     }
 }
 
@@ -44,6 +47,7 @@ impl From<pullback_autodiff::Error> for Error {
     fn from(error: pullback_autodiff::Error) -> Self {
         match error {
             pullback_autodiff::Error::Bug { .. } => Self::Bug(error.to_string()),
+            pullback_autodiff::Error::TooLarge { .. } => Self::Limit(error.to_string()),
             error => Self::User(error.to_string()),
         }
     }

@@ -129,8 +129,75 @@ fn a_wrong_command_line_has_exit_code_2() {
         &["dump", "loss.pir", "--stage", "nowhere"],
         &["dump", "loss.pir", "--after", "x", "--before", "y"],
         &["grad", "loss.pir", "--mode", "sideways"],
+        &["check", "-", "-"],
     ] {
         fails(&folder, args, 2, &[]);
+    }
+}
+
+#[test]
+fn an_option_that_would_be_ignored_is_refused() {
+    let folder = folder("ignored");
+    for (args, part) in [
+        (&["dump", "loss.pir", "--mode", "forward"][..], "--mode needs --wrt"),
+        (&["dump", "loss.pir", "--stage", "loops", "--mode", "reverse"], "--mode needs --wrt"),
+        (&["dump", "loss.pir", "--no-fusion"], "from `fused` on"),
+        (&["dump", "loss.pir", "--stage", "loops", "--provenance"], "up to `optimized`"),
+        (&["grad", "loss.pir", "--mode", "forward", "--value"], "--value is for the reverse mode"),
+        (&["grad", "loss.pir", "--mode", "vjp", "--value"], "--value is for the reverse mode"),
+    ] {
+        fails(&folder, args, 2, &[part]);
+    }
+    for args in [
+        &["--stage", "adjoint", "--mode", "forward"][..],
+        &["--wrt", "w", "--mode", "forward"],
+        &["--stage", "fused", "--no-fusion"],
+        &["--provenance"],
+    ] {
+        succeeds(&folder, &[&["dump", "loss.pir"], args].concat());
+    }
+}
+
+/// Runs the command with its output, and its messages too, into pipes that nobody reads.
+fn code_without_reader(folder: &PathBuf, args: &[&str]) -> i32 {
+    let closed = || std::io::pipe().unwrap().1;
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_pullback"));
+    command.current_dir(folder).args(args).stdout(closed()).stderr(closed()).status().unwrap().code().unwrap()
+}
+
+#[test]
+fn a_closed_pipe_hides_no_failure_and_ends_no_work() {
+    let folder = folder("closed_pipe");
+    let test = |name: &str, text: &str| fs::write(folder.join("t").join(name), text).unwrap();
+    fs::create_dir(folder.join("t")).unwrap();
+    test("a.pir", "; test interpret\nfunc @f(%x: i32) -> i32 {\n  return %x\n}\n; input: %x = 1\n; expect: 2\n");
+    test("b.pir", "; test print\nfunc @f() {return}\n; output:\n; nothing\n");
+    assert_eq!(code_without_reader(&folder, &["check", "bad.pir", "loss.pir"]), 1);
+    assert_eq!(code_without_reader(&folder, &["test", "t", "--bless"]), 1);
+    let blessed = fs::read_to_string(folder.join("t/b.pir")).unwrap();
+    assert!(blessed.ends_with("; func @f() {\n;   return\n; }\n"), "{blessed}");
+    assert_eq!(code_without_reader(&folder, &["dump", "loss.pir"]), 0);
+    assert_eq!(code_without_reader(&folder, &["run", "loss.pir"]), 2);
+}
+
+#[test]
+fn a_program_that_is_too_large_once_inlined_has_exit_code_1_in_every_command() {
+    let folder = folder("too_large");
+    let mut text = String::from("func @f0(%x: f32) -> f32 {\n  %y = sin %x : f32\n  return %y\n}\n");
+    for level in 1..40 {
+        let callee = level - 1;
+        text += &format!(
+            "func @f{level}(%x: f32) -> f32 {{\n  %a = call @f{callee} %x : f32\n  %y = call @f{callee} %a : f32\n  return %y\n}}\n"
+        );
+    }
+    fs::write(folder.join("tower.pir"), text).unwrap();
+    for args in [
+        &["run", "tower.pir", "--function", "f39", "--random", "1"][..],
+        &["run", "tower.pir", "--function", "f39", "--random", "1", "--interpret"],
+        &["grad", "tower.pir", "--function", "f39"],
+        &["dump", "tower.pir", "--function", "f39", "--stage", "loops"],
+    ] {
+        fails(&folder, args, 1, &["@f39", "instructions, at most"]);
     }
 }
 
@@ -170,6 +237,8 @@ fn check_takes_loop_programs() {
     assert_eq!(pullback(&folder, &["check", "-"], &loops).out, "<stdin>: 1 kernel, 2 buffers, no mistakes\n");
     let Output { code, err, .. } = pullback(&folder, &["check", "-"], &loops.replace("kernel", "kernle"));
     assert!(code == 1 && err.contains("<stdin>:"), "{err}");
+    let Output { code, err, .. } = pullback(&folder, &["run", "-", "--random", "1"], &loops);
+    assert!(code == 1 && err.contains("<stdin> is a program in loop IR, which can be checked only"), "{err}");
     let Output { code, err, .. } = pullback(&folder, &["check", "-"], &loops.replace("f32[3] input", "f32[2] input"));
     assert!(code == 1 && err.contains("in kernel @y"), "{err}");
 }
@@ -177,9 +246,35 @@ fn check_takes_loop_programs() {
 #[test]
 fn check_goes_on_behind_a_wrong_file() {
     let folder = folder("check_many");
-    let Output { code, out, err } = pullback(&folder, &["check", "bad.pir", "loss.pir"], "");
+    let Output { code, out, err } = pullback(&folder, &["check", "bad.pir", "missing.pir", "loss.pir"], "");
     assert_eq!(code, 1);
-    assert!(out.contains("loss.pir") && err.contains("bad.pir"), "{out}{err}");
+    assert!(
+        out.contains("loss.pir") && err.contains("bad.pir") && err.contains("cannot read missing.pir"),
+        "{out}{err}"
+    );
+}
+
+#[test]
+fn check_verifies_the_functions_that_can_be_read() {
+    let folder = folder("check_rest");
+    let calls = "func @g(%x: f32) -> f32 {\n  %y = call @f %x : f32\n  return %y\n}\n";
+    // In another order than it is found: the verifier's mistakes stand before the parser's.
+    let text = format!("{}\n{BAD}\n{calls}", BROKEN.replace("@f", "@first"));
+    fs::write(folder.join("both.pir"), text).unwrap();
+    let Output { code, err, .. } = pullback(&folder, &["check", "both.pir"], "");
+    assert_eq!(code, 1);
+    let places: Vec<&str> = err.lines().filter_map(|line| line.split_once("both.pir:")?.1.split(' ').next()).collect();
+    assert_eq!(places[..4], ["2:3", "3:3", "8:8", "9:16"], "{err}");
+    assert!(err.contains("in @first") && !err.contains("in @g"), "{err}");
+    assert!(err.ends_with("both.pir: 4 mistakes; functions that cannot be read are not verified yet\n"), "{err}");
+}
+
+#[test]
+fn check_says_when_it_stopped_reading() {
+    let folder = folder("check_cap");
+    let text = format!("func @f(%x: f32) {{\n{}  return\n}}\n", "  %y = sinn %x : f32\n".repeat(200));
+    fs::write(folder.join("many.pir"), text).unwrap();
+    fails(&folder, &["check", "many.pir"], 1, &["many.pir: 50 mistakes; reading stopped there"]);
 }
 
 #[test]
@@ -227,6 +322,22 @@ fn run_prints_results_compiled_and_interpreted() {
 }
 
 #[test]
+fn every_nan_is_printed_as_nan() {
+    let folder = folder("nan");
+    let text = "func @f(%x: f64[3]) -> (f64[3], f32) {
+  %q = div %x, %x : f64[3]
+  %n = constant nan:0xffc00001 : f32
+  return %q, %n
+}
+";
+    fs::write(folder.join("f.pir"), text).unwrap();
+    for by in [&[][..], &["--interpret"]] {
+        let out = succeeds(&folder, &[&["run", "f.pir", "-i", "x=[0,-0.0,inf]"], by].concat());
+        assert_eq!(out, "%q: f64[3] = [nan, nan, nan]\n%n: f32 = nan\n");
+    }
+}
+
+#[test]
 fn random_inputs_depend_on_the_seed_alone() {
     let folder = folder("random");
     let run = |args: &[&str]| succeeds(&folder, &[&["run", "two.pir", "-f", "a"][..], args].concat());
@@ -260,6 +371,9 @@ fn wrong_inputs_are_refused_in_words() {
     run(&["-i", "q=1"], 2, &["@loss has no parameter %q", "%x: f64[2,2]"]);
     run(&["-i", "x"], 2, &["expected NAME=FILE.npy"]);
     run(&["-i", "x=1", "-i", "x=2"], 2, &["%x is given twice"]);
+    run(&["-i", "x="], 2, &["there is no value behind the `=`"]);
+    run(&["-i", "x=MISSING.NPY", "--random", "1"], 1, &["input %x: MISSING.NPY:"]);
+    run(&["-i", "x=two.pir", "--random", "1"], 1, &["only .npy files can be read"]);
     run(&["-i", "x=missing.npy", "--random", "1"], 1, &["input %x: missing.npy:"]);
     run(&["-i", "x=text.npy", "--random", "1"], 1, &["input %x: text.npy: not a .npy file"]);
     run(&["-i", "w=y.npy", "--random", "1"], 1, &["it has dtype f32 and shape [3], expected f64 and [2]"]);
@@ -267,6 +381,9 @@ fn wrong_inputs_are_refused_in_words() {
     run(&["-i", "k=1.5", "--random", "1"], 1, &["expected an i32"]);
     run(&["--function", "g", "--random", "1"], 2, &["there is no function @g", "@loss"]);
     fails(&folder, &["run", "two.pir", "--random", "1"], 2, &["choose one with --function", "@a, @b"]);
+    let many: String = (0..100).map(|number| format!("func @f{number}() {{\n  return\n}}\n")).collect();
+    fs::write(folder.join("many.pir"), many).unwrap();
+    fails(&folder, &["run", "many.pir", "-f", "nope"], 2, &["no function @nope", "@f19 and 80 more"]);
 }
 
 #[test]
@@ -323,6 +440,7 @@ fn what_cannot_be_differentiated_is_shown_in_the_file() {
         &["parameter %k of type i32 has no derivative", "loss.pir:1:6"],
     );
     fails(&folder, &["grad", "loss.pir", "--wrt", "q"], 2, &["@loss has no parameter %q", "%w: f64[2]"]);
+    fails(&folder, &["grad", "loss.pir", "--wrt", "w,"], 2, &["--wrt has an empty name"]);
     fails(&folder, &["grad", "loss.pir", "--wrt", "w,w"], 1, &["named twice"]);
     fails(&folder, &["grad", "two.pir", "-f", "a"], 1, &["needs a scalar", "found f32[3]", "two.pir:1:6"]);
     fails(&folder, &["grad", "two.pir", "-f", "b"], 1, &["no f32 or f64 parameter"]);
@@ -438,6 +556,7 @@ fn a_text_test_that_expects_too_little_or_too_much_fails() {
         let Output { code, out, err } = pullback(&folder, &["test", &file], "");
         assert_eq!(code, 1, "{name}: {out}{err}");
         assert!(out.contains("FAILED"), "{name}: {out}");
+        assert!(!out.contains("--help"), "the mistake is not on the command line: {out}");
     }
     fs::write(folder.join("right.pir"), format!("; test interpret\n{program}; input: %x = 0\n; expect: -0.0\n"))
         .unwrap();

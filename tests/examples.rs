@@ -72,7 +72,40 @@ fn jacobian_product_never_builds_the_jacobian() {
     if sizes.is_empty() {
         assert!(printed.contains("∂Y/∂X would weigh 8.8 TB"), "{printed}");
     }
-    assert!(run("jacobian_product", &["1", "2"]).status.code() == Some(1), "two sizes are not enough");
+    assert!(holds("jacobian_product", &["1", "1", "1"]).contains("N = 1, D = 1, M = 1"));
+}
+
+#[test]
+fn jacobian_product_refuses_sizes_that_it_cannot_show() {
+    for (sizes, code, part) in [
+        (&["1", "2"][..], 2, "3 values required"),
+        (&["1", "2", "3", "4"], 2, "3 values required"),
+        (&["0", "0", "0"], 2, "0 is not in 1.."),
+        (&["1", "0", "1"], 2, "0 is not in 1.."),
+        (&["x", "1", "1"], 2, "invalid digit"),
+        (&["99999999999", "1", "1"], 2, "is not in 1.."),
+        (&["1000000", "1000000", "1000000"], 1, "3000000000000 numbers together, at most"),
+    ] {
+        let output = run("jacobian_product", sizes);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{sizes:?}: {errors}");
+        assert!(errors.contains(part) && output.stdout.is_empty(), "{sizes:?}: {errors}");
+    }
+}
+
+#[test]
+fn every_example_with_a_command_line_explains_itself_and_refuses_what_it_does_not_know() {
+    for name in ["derivative", "chain_rule", "scalar_graph", "gradient", "jacobian_product", "digits"] {
+        assert!(holds(name, &["--help"]).contains(&format!("Usage: {name}")), "{name}");
+        let output = run(name, &["--bogus"]);
+        assert_eq!(output.status.code(), Some(2), "{name}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains(&format!("Usage: {name}")), "{name}");
+    }
+}
+
+#[test]
+fn the_front_page_prints_loss_and_gradient() {
+    assert_eq!(holds("front_page", &[]), "loss 5, gradient with respect to w [-6.0, 6.0]\n");
 }
 
 #[test]
@@ -98,5 +131,7 @@ fn digits_is_repeatable_and_explains_itself() {
     assert_eq!(accuracy("7"), accuracy("7"));
     assert_ne!(accuracy("7"), accuracy("8"));
     assert!(holds("digits", &["--help"]).contains("--seed"));
-    assert_eq!(run("digits", &["--epochs", "many"]).status.code(), Some(2));
+    for epochs in ["many", "0"] {
+        assert_eq!(run("digits", &["--epochs", epochs]).status.code(), Some(2));
+    }
 }

@@ -5,7 +5,7 @@
 
 use pullback::interp::Array;
 use pullback::ir::{DType, FuncId, Module, Shape, Verified};
-use pullback::{Options, Stage, compile, dump, parse_module, run_arrays, verify};
+use pullback::{Options, Stage, compile, compile_with_report, dump, parse_module, run_arrays, verify};
 
 const LOSS: &str = include_str!("../examples/digits/loss.pir");
 
@@ -58,22 +58,78 @@ fn distance(found: &[Array], expected: &[Array]) -> f64 {
 /// Rounding in another order moves single-precision sums of 64 terms by about this much.
 const TOLERANCE: f64 = 1e-5;
 
+/// How many lines of a text hold `part`.
+fn count(text: &str, part: &str) -> usize {
+    text.lines().filter(|line| line.contains(part)).count()
+}
+
+/// The functions that a listing is headed by: their names stand in comments at the start of a line.
+fn headings(text: &str) -> Vec<&str> {
+    text.lines().filter_map(|line| line.strip_prefix("; ")).filter(|name| !name.starts_with(' ')).collect()
+}
+
+/// A stage of the gradient, and of the loss itself.
+fn both(stage: Stage) -> (String, String) {
+    let (module, func) = loss();
+    let text = |options| dump(&module, func, &options, stage).unwrap();
+    (text(gradient()), text(Options::new()))
+}
+
 #[test]
-fn every_stage_of_the_digits_loss_and_its_gradient_prints() {
+fn the_adjoint_holds_the_loss_and_the_cotangents_of_what_is_differentiated_by() {
+    let (module, func) = loss();
+    let (tensor, plain) = both(Stage::Tensor);
+    let (adjoint, unchanged) = both(Stage::Adjoint);
+    assert_eq!([&plain, &unchanged], [&tensor; 2]);
+    // Three layers; going back, one product for each weight and one for the input of each layer but the first.
+    assert_eq!((count(&tensor, " = dot "), count(&adjoint, " = dot ")), (3, 3 + 3 + 2));
+    for name in ["w1", "b1", "w2", "b2", "w3", "b3"] {
+        assert_eq!(count(&adjoint, &format!("%{name}_ct = ")), 1, "{name}:\n{adjoint}");
+    }
+    assert_eq!(count(&adjoint, "%images_ct"), 0);
+    let derived = verify(parse_module(&adjoint).unwrap()).unwrap();
+    let (_, derived) = derived.functions().next().unwrap();
+    let source = module.function(func);
+    let expected: Vec<_> = source.result_types().chain(source.param_types().skip(2)).collect();
+    assert_eq!(derived.result_types().collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn optimisation_keeps_the_products_and_drops_instructions() {
+    for (adjoint, optimized, fused, products) in [
+        (both(Stage::Adjoint).0, both(Stage::Optimized).0, both(Stage::Fused).0, 8),
+        (both(Stage::Adjoint).1, both(Stage::Optimized).1, both(Stage::Fused).1, 3),
+    ] {
+        assert_eq!((count(&optimized, " = dot "), count(&fused, " = dot ")), (products, products));
+        assert!(count(&optimized, " = ") < count(&adjoint, " = "), "{optimized}");
+        // Fusion orders the instructions by region and changes none.
+        assert_eq!(count(&fused, " = "), count(&optimized, " = "));
+    }
+}
+
+#[test]
+fn a_region_is_a_kernel_and_a_kernel_is_a_function_of_machine_code() {
     let (module, func) = loss();
     for options in [Options::new(), gradient()] {
-        for stage in Stage::ALL {
-            let text = dump(&module, func, &options, stage).unwrap();
-            let mark = match stage {
-                Stage::Tensor | Stage::Optimized => "func @loss",
-                Stage::Adjoint => "dot %images",
-                Stage::Fused => "; region 0",
-                Stage::Loops => "kernel @",
-                Stage::Clif => "f32x4",
-                Stage::Asm => "ret",
-            };
-            assert!(text.contains(mark), "stage {} lacks `{mark}`:\n{text}", stage.name());
-        }
+        let text = |stage| dump(&module, func, &options, stage).unwrap();
+        let (fused, loops, clif, asm) = (text(Stage::Fused), text(Stage::Loops), text(Stage::Clif), text(Stage::Asm));
+        let regions = (0..).take_while(|region| fused.contains(&format!("; region {region}:"))).count();
+        assert_eq!(count(&fused, "; region "), regions);
+        let kernels: Vec<&str> =
+            loops.lines().filter_map(|line| line.trim().strip_prefix("kernel @")?.split(' ').next()).collect();
+        // Three layers, their loss and the accuracy cannot be one.
+        assert!(regions > 5 && kernels.len() == regions, "{regions} regions, {kernels:?}");
+        let products = count(&fused, "packed matrix product");
+        assert!(products >= 2 && count(&loops, "gemm f32 ") == products, "{products} products\n{loops}");
+        // And one function that calls the others.
+        assert_eq!(headings(&clif)[..kernels.len()], kernels);
+        assert_eq!(count(&clif, "function u0:"), kernels.len() + 1);
+        assert_eq!(headings(&asm), headings(&clif));
+        assert!(count(&asm, "ret") > kernels.len(), "{asm}");
+        let (_, report) = compile_with_report(&module, func, &options).unwrap();
+        assert_eq!(report.kernels, kernels.len());
+        let vectors = count(&loops, ": f32x4");
+        assert!(vectors > 0 && count(&clif, "f32x4") >= vectors, "{vectors} vectors\n{clif}");
     }
 }
 

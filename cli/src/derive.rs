@@ -21,14 +21,22 @@ pub enum Mode {
     Vjp,
 }
 
+/// The most functions that a message lists.
+const MAX_LISTED: usize = 20;
+
 /// The function of that name, with or without `@`; without a name `@main`, or the only function.
 ///
 /// # Errors
 /// If there is none, or no name was given and there are several; the message lists them.
 pub fn find_function(module: &Module, name: Option<&str>) -> Result<FuncId, Failure> {
     let known = || {
-        let names: Vec<String> = module.functions().map(|(_, function)| format!("@{}", function.name)).collect();
-        if names.is_empty() { "the file has none".to_string() } else { format!("the file has {}", names.join(", ")) }
+        let names: Vec<String> =
+            module.functions().take(MAX_LISTED).map(|(_, function)| format!("@{}", function.name)).collect();
+        match module.len().saturating_sub(names.len()) {
+            _ if names.is_empty() => "the file has none".to_string(),
+            0 => format!("the file has {}", names.join(", ")),
+            more => format!("the file has {} and {more} more", names.join(", ")),
+        }
     };
     if let Some(name) = name {
         let bare = name.strip_prefix('@').unwrap_or(name);
@@ -79,6 +87,9 @@ pub fn find_params(module: &Module, func: FuncId, wrt: &[String]) -> Result<Vec<
     }
     let position = |wanted: &String| {
         let bare = wanted.trim().trim_start_matches('%');
+        if bare.is_empty() {
+            return Err(Failure::Usage("--wrt has an empty name, expected names separated by commas".into()));
+        }
         names.iter().position(|name| name == bare).ok_or_else(|| {
             let mut known = String::new();
             for (name, ty) in names.iter().zip(function.param_types()) {
@@ -120,7 +131,8 @@ pub fn origin_of(error: &Error) -> Option<&Origin> {
         | Error::RepeatedParameter { .. }
         | Error::NotFloat { .. }
         | Error::NotScalar { .. }
-        | Error::NoResiduals { .. } => None,
+        | Error::NoResiduals { .. }
+        | Error::TooLarge { .. } => None,
     }
 }
 

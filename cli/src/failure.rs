@@ -55,10 +55,8 @@ impl Failure {
 
     /// The exit code.
     #[must_use]
-    pub fn exit(&self) -> Exit {
+    pub const fn exit(&self) -> Exit {
         match self {
-            // A reader that closed the pipe has what it wanted.
-            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Success,
             Self::Program(_) | Self::Output(_) => Exit::Program,
             Self::Usage(_) => Exit::Usage,
             Self::Bug(_) => Exit::Bug,
@@ -79,7 +77,6 @@ impl Failure {
                     "error: {message}\n\nThis is a bug in pullback. Please report it with the program that shows it."
                 )
             }
-            Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
             Self::Output(error) => writeln!(err, "error: cannot write the output: {error}"),
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! Reading order:
 //!
-//! * [`failure`]: what ends a command, and which exit code it has.
+//! * [`failure`]: what ends a command, and which exit code it has. [`Console`]: where it writes.
 //! * [`program`]: a text file as a verified module; [`diagnostics`]: messages that point into it.
 //! * [`derive`](mod@derive): which function is meant, and its derivatives. [`backend`]: everything that compiles.
 //! * [`arrays`]: inputs and results: files, pseudo-random numbers, text, JSON.
@@ -15,19 +15,23 @@
 pub mod arrays;
 pub mod backend;
 pub mod commands;
+mod console;
 pub mod derive;
 pub mod diagnostics;
 pub mod failure;
 pub mod program;
 pub mod texttest;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 use clap::Parser;
 
+pub use console::Console;
 pub use failure::{Exit, Failure};
+
+use console::Pipe;
 
 /// The whole command line.
 #[derive(Parser, Debug)]
@@ -50,16 +54,6 @@ pub struct Cli {
     command: commands::Command,
 }
 
-/// Where a command reads and writes.
-pub struct Console<'a> {
-    /// What the user asked for.
-    pub out: &'a mut dyn Write,
-    /// Diagnostics, progress and timings.
-    pub err: &'a mut dyn Write,
-    /// Whether diagnostics are coloured.
-    pub color: bool,
-}
-
 /// Runs the command line of this process.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -72,7 +66,8 @@ pub fn main() -> ExitCode {
         }
     };
     let color = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let mut console = Console { out: &mut io::stdout().lock(), err: &mut io::stderr(), color };
+    let (mut out, mut err) = (Pipe::new(io::stdout().lock()), Pipe::new(io::stderr()));
+    let mut console = Console { out: &mut out, err: &mut err, color };
     // The panic's own message has been printed when this returns.
     let outcome = catch_unwind(AssertUnwindSafe(|| cli.command.run(&mut console)));
     let outcome = outcome.unwrap_or_else(|_| Err(Failure::Bug("the compiler stopped unexpectedly".into())));

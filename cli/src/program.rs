@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::io::{self, Read};
+use std::ops::Range;
 
-use pullback_ir::parse::{SourceMap, parse_module_with_map};
-use pullback_ir::{FuncId, Module, Origin, Verified, verify};
+use pullback_ir::parse::{MAX_ERRORS, SourceMap, parse_module_with_map};
+use pullback_ir::{FuncId, Module, Origin, ParseErrors, Verified, verify};
 
 use crate::diagnostics::{Message, render};
 use crate::failure::Failure;
@@ -43,13 +44,79 @@ impl Source {
     ///
     /// # Errors
     /// All mistakes found, each with its place.
-    pub fn verify(&self) -> Result<(Verified<Module>, SourceMap), Vec<Message>> {
-        let (module, map) = parse_module_with_map(&self.text, &self.name)
-            .map_err(|errors| errors.0.iter().map(Message::from_parse).collect::<Vec<_>>())?;
-        let verified = verify(module)
-            .map_err(|errors| errors.0.iter().map(|error| Message::from_verify(error, &map)).collect::<Vec<_>>())?;
-        Ok((verified, map))
+    pub fn verify(&self) -> Result<(Verified<Module>, SourceMap), Mistakes> {
+        let (module, map) = parse_module_with_map(&self.text, &self.name).map_err(|errors| self.unreadable(&errors))?;
+        let messages = match verify(module) {
+            Ok(module) => return Ok((module, map)),
+            Err(errors) => errors.0.iter().map(|error| Message::from_verify(error, &map)).collect(),
+        };
+        Err(Mistakes { messages, remark: None })
     }
+
+    /// What the parser says, and the mistakes that the verifier finds in the functions that can be read without the others.
+    fn unreadable(&self, errors: &ParseErrors) -> Mistakes {
+        let mut messages: Vec<Message> = errors.0.iter().map(Message::from_parse).collect();
+        if messages.len() >= MAX_ERRORS {
+            return Mistakes { messages, remark: Some("reading stopped there") };
+        }
+        messages.extend(self.mistakes_in_rest(errors));
+        messages.sort_by_key(|message| message.place.as_ref().map(|place| place.start));
+        Mistakes { messages, remark: Some("functions that cannot be read are not verified yet") }
+    }
+
+    /// The verifier's mistakes in the functions without mistakes of the parser. The others are blanked, so that places stay.
+    fn mistakes_in_rest(&self, errors: &ParseErrors) -> Vec<Message> {
+        let mut text = self.text.clone();
+        let mut errors = errors.clone();
+        // Functions that call blanked ones are blanked in the next round; a long chain of them is not worth the time.
+        for _ in 0..8 {
+            for error in &errors.0 {
+                let function = function_around(&self.text, error.span.start);
+                let blank = text[function.clone()].bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' });
+                let blank: String = blank.collect();
+                text.replace_range(function, &blank);
+            }
+            match parse_module_with_map(&text, &self.name) {
+                Ok((module, map)) => {
+                    let errors = verify(module).err().map(|errors| errors.0).unwrap_or_default();
+                    return errors.iter().map(|error| Message::from_verify(error, &map)).collect();
+                }
+                Err(next) => errors = next,
+            }
+        }
+        Vec::new()
+    }
+}
+
+/// The bytes from the line that begins the function around a place to the one that begins the next.
+fn function_around(text: &str, place: usize) -> Range<usize> {
+    let (mut start, mut offset) = (0, 0);
+    for line in text.split_inclusive('\n') {
+        if line.trim_start().starts_with("func ") {
+            if offset > place {
+                return start..offset;
+            }
+            start = offset;
+        }
+        offset += line.len();
+    }
+    start..offset
+}
+
+/// What is wrong with a text.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Mistakes {
+    /// Every mistake found, in order of the text.
+    pub messages: Vec<Message>,
+    /// Why there may be more.
+    pub remark: Option<&'static str>,
+}
+
+/// Whether a text is loop IR: the first word behind blanks and comments says so.
+#[must_use]
+pub fn is_loop_program(text: &str) -> bool {
+    let code = text.lines().map(str::trim_start).find(|line| !line.is_empty() && !line.starts_with(';'));
+    code.is_some_and(|line| line.starts_with("program "))
 }
 
 /// A verified program and where it came from.
@@ -77,9 +144,14 @@ impl Program {
     /// # Errors
     /// If it has mistakes: all of them, drawn under their lines.
     pub fn from_source(source: Source, color: bool) -> Result<Self, Failure> {
+        if is_loop_program(&source.text) {
+            let message =
+                format!("{} is a program in loop IR, which can be checked only; expected tensor IR", source.name);
+            return Err(Failure::program(message));
+        }
         match source.verify() {
             Ok((module, map)) => Ok(Self { source, module, map, color }),
-            Err(messages) => Err(Failure::Program(render(&messages, &source.name, &source.text, color))),
+            Err(mistakes) => Err(Failure::Program(render(&mistakes.messages, &source.name, &source.text, color))),
         }
     }
 

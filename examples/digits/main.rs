@@ -22,6 +22,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
+use clap::builder::RangedU64ValueParser;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use data::{Digits, Split};
@@ -42,7 +43,7 @@ const CLAIM: f64 = 0.97;
 #[command(name = "digits")]
 struct Options {
     /// Passes over the training set.
-    #[arg(long, default_value_t = EPOCHS)]
+    #[arg(long, default_value_t = EPOCHS, value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
     epochs: usize,
     /// Seed of the initial parameters and of the order of training.
     #[arg(long, default_value_t = 1)]

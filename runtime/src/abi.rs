@@ -12,10 +12,12 @@
 //! - every pointer is valid for all bytes of its buffer, and aligned to its element type (constants and the arena to
 //!   [`ALIGNMENT`](crate::memory::ALIGNMENT)); a buffer without elements has a dangling but aligned pointer;
 //! - no output overlaps another buffer, and nobody else writes to any buffer during the call;
-//! - inputs and constants are initialised; outputs and the arena need not be.
+//! - inputs and constants are initialised, their `bool`s 0 or 1; outputs and the arena need not be.
 //!
 //! The program promises, and the caller relies on: it stores to outputs and the arena alone and stays inside every
-//! buffer; it stores every element of every output; `bool`s it stores are 0 or 1; it returns, and does not unwind.
+//! buffer; `bool`s it stores are 0 or 1; it returns, and does not unwind. A lowered function stores every element of every output. The loop
+//! IR's verifier checks only that something is stored to each, so with a program written by hand elements may keep what
+//! they held: outputs are therefore initialised memory whenever the caller is safe code.
 
 mod sealed {
     /// Keeps [`Element`](super::Element) to the types that generated code knows.

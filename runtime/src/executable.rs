@@ -1,10 +1,11 @@
 //! [`Executable`]: a compiled program that safe code can call.
 //!
 //! A call needs a table of pointers and an arena. A small stack of such pairs is kept: a call takes one, or makes one if all are in
-//! use, and puts it back. So as many exist as there have been callers at the same time, and a call that finds one
-//! allocates nothing.
+//! use, and puts it back. At most as many are kept as the machine runs threads at once: with no more callers than that at the same time,
+//! each is made once and a call allocates nothing; what a burst of more callers needed is freed when they return.
 
 use std::fmt;
+use std::num::NonZero;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::abi::{EntryFn, TableLayout};
@@ -42,6 +43,8 @@ pub(crate) struct Program {
     arena_bytes: usize,
     layout: TableLayout,
     spare: Mutex<Vec<CallState>>,
+    /// How many are kept; room for them is reserved.
+    spare_limit: usize,
     /// Last, so that the code outlives everything else here.
     _code: Box<dyn Send + Sync>,
 }
@@ -100,7 +103,14 @@ impl Program {
     }
 
     fn put_state(&self, state: CallState) {
-        self.spare.lock().unwrap_or_else(PoisonError::into_inner).push(state);
+        let mut spare = self.spare.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_full = spare.len() >= self.spare_limit;
+        if !is_full {
+            return spare.push(state);
+        }
+        // Memory is given back outside the lock.
+        drop(spare);
+        drop(state);
     }
 
     /// Runs the machine code.
@@ -131,8 +141,10 @@ impl Executable {
             outputs: signature.outputs.len(),
             constants: constants.len(),
         };
-        let spare = Mutex::new(Vec::new());
-        Self { program: Arc::new(Program { signature, entry, constants, arena_bytes, layout, spare, _code: code }) }
+        let spare_limit = std::thread::available_parallelism().map_or(1, NonZero::get);
+        let spare = Mutex::new(Vec::with_capacity(spare_limit));
+        let program = Program { signature, entry, constants, arena_bytes, layout, spare, spare_limit, _code: code };
+        Self { program: Arc::new(program) }
     }
 
     /// What it takes and gives.
@@ -141,7 +153,8 @@ impl Executable {
         &self.program.signature
     }
 
-    /// Bytes of the arena, of which there is one per caller at the same time.
+    /// Bytes of the arena, of which there is one per caller at the same time. As many as the machine runs threads at once are kept
+    /// for later calls.
     #[must_use]
     pub fn arena_bytes(&self) -> usize {
         self.program.arena_bytes
@@ -198,5 +211,32 @@ impl fmt::Debug for Executable {
             .field("arena_bytes", &self.program.arena_bytes)
             .field("constant_bytes", &self.constant_bytes())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    unsafe extern "C" fn nothing(_: *const *mut u8) {}
+
+    #[test]
+    fn arenas_of_a_burst_of_callers_are_freed_and_the_list_of_spare_ones_never_grows() {
+        let signature = Signature { name: "nothing".to_owned(), inputs: vec![], outputs: vec![] };
+        let parts = Parts { signature, entry: nothing, code: Box::new(()), constants: vec![], arena_bytes: 64 };
+        // SAFETY: a function that does nothing keeps to the ABI of a program without buffers.
+        let executable = unsafe { Executable::from_parts(parts) };
+        let program = &executable.program;
+        let limit = program.spare_limit;
+        let capacity = program.spare.lock().unwrap().capacity();
+        assert!(limit >= 1 && capacity >= limit);
+        let burst: Vec<CallState> = (0..3 * limit).map(|_| program.take_state().unwrap()).collect();
+        burst.into_iter().for_each(|state| program.put_state(state));
+        let spare = program.spare.lock().unwrap();
+        assert_eq!((spare.len(), spare.capacity()), (limit, capacity));
+        drop(spare);
+        executable.call(&[], &mut []).unwrap();
+        assert_eq!(program.spare.lock().unwrap().len(), limit);
     }
 }

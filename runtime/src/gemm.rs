@@ -10,6 +10,13 @@
 //!   flags, and frees them on return. Products with `k ≤ 2`, of a matrix and a vector with unit strides, and of up to 256 results whose operands
 //!   are both contiguous along `k` need neither. This is the one exception to "a call allocates nothing".
 
+//! - Failure: a program that has a large product starts rayon's pool when it is compiled ([`start_threads`]), so that a machine without
+//!   threads to give is an error then. If memory for packing runs out the process ends, as it does wherever Rust allocates: the
+//!   kernels cannot unwind into generated code.
+
+use std::error::Error;
+use std::sync::OnceLock;
+
 use gemm::Parallelism;
 
 /// The number of multiplications from which on threads are used: about 40 µs of work for one core, several times what
@@ -26,6 +33,30 @@ pub const GEMM_F64: &str = "pb_gemm_f64";
 #[must_use]
 pub fn symbols() -> [(&'static str, *const u8); 2] {
     [(GEMM_F32, pb_gemm_f32 as *const u8), (GEMM_F64, pb_gemm_f64 as *const u8)]
+}
+
+/// Starts rayon's global pool if a product of this size would use it, unless it runs already. A program that wants a pool with settings of its
+/// own builds it before it compiles.
+///
+/// # Errors
+/// If the threads could not be started, in words; then and from then on.
+pub fn start_threads(m: usize, n: usize, k: usize, threads: usize) -> Result<(), String> {
+    static STARTED: OnceLock<Result<(), String>> = OnceLock::new();
+    match parallelism(m, n, k, threads) {
+        Parallelism::None => Ok(()),
+        Parallelism::Rayon(_) => STARTED.get_or_init(start_pool).clone(),
+    }
+}
+
+fn start_pool() -> Result<(), String> {
+    match rayon::ThreadPoolBuilder::new().build_global() {
+        Ok(()) => Ok(()),
+        // Without a cause the pool was there before.
+        Err(error) => match error.source() {
+            None => Ok(()),
+            Some(cause) => Err(format!("the threads for matrix products could not be started: {cause}")),
+        },
+    }
 }
 
 fn parallelism(m: usize, n: usize, k: usize, threads: usize) -> Parallelism {
@@ -170,6 +201,16 @@ mod tests {
                 product(m, n, k, transposed, 0.25, true, 1);
             }
         }
+    }
+
+    #[test]
+    fn the_pool_is_started_once_however_often_it_is_asked_for() {
+        for threads in [0, 3, 0] {
+            assert_eq!(start_threads(1 << 10, 1 << 10, 1 << 10, threads), Ok(()));
+        }
+        // The pool is there: building it once more is refused.
+        assert!(rayon::ThreadPoolBuilder::new().build_global().is_err());
+        assert_eq!(start_pool(), Ok(()));
     }
 
     #[test]

@@ -9,6 +9,7 @@
 //! * [`program`]: random programs, valid by construction.
 //! * [`tolerance`]: how far a compiled program may differ from the interpreter, element by element.
 //! * [`shrink`]: makes a failing program small.
+//! * [`work`](mod@work): what a loop program executes, fused and not.
 //! * [`run`](mod@run): running functions, with panics that name the program.
 #![allow(dead_code, unreachable_pub, reason = "each suite uses a part")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
@@ -23,3 +24,4 @@ pub mod shrink;
 pub mod smooth;
 pub mod templates;
 pub mod tolerance;
+pub mod work;

@@ -37,6 +37,15 @@ pub struct Config {
 /// Extents to draw from; some are not multiples of a vector's lanes, and few are 0.
 const EXTENTS: [usize; 18] = [0, 1, 1, 2, 2, 2, 3, 3, 3, 4, 4, 5, 6, 7, 8, 17, 33, 64];
 
+/// Extents of large programs: long enough for blocked sums, unrolled loops and packed products, each with and without a remainder.
+const LARGE_EXTENTS: [usize; 18] = [1, 2, 3, 4, 5, 7, 16, 17, 33, 64, 65, 130, 256, 257, 300, 513, 1030, 2100];
+
+/// Programs whose values may have more elements than this are large.
+const LARGE: usize = 1000;
+
+/// The most multiplications of a product of tensors.
+const MAX_PRODUCTS: usize = 1 << 20;
+
 /// A random module whose last function is the program, and inputs for it.
 pub fn random_program(seed: u64, config: &Config) -> Case {
     let mut rng = Rng::new(seed);
@@ -124,10 +133,14 @@ impl Generator<'_, '_> {
         self.rng.pick(&dtypes)
     }
 
+    fn extent(&mut self) -> usize {
+        self.rng.pick(if self.config.max_elements > LARGE { &LARGE_EXTENTS } else { &EXTENTS })
+    }
+
     fn shape(&mut self) -> Shape {
         let mut extents: Vec<usize> = Vec::new();
         for _ in 0..self.rng.below(4) {
-            let extent = self.rng.pick(&EXTENTS);
+            let extent = self.extent();
             if extents.iter().product::<usize>() * extent <= self.config.max_elements {
                 extents.push(extent);
             }
@@ -299,7 +312,7 @@ impl Generator<'_, '_> {
         let mut is_new = vec![false; extents.len()];
         for _ in 0..self.rng.below(3) {
             let place = self.rng.below(extents.len() + 1);
-            extents.insert(place, self.rng.pick(&EXTENTS));
+            extents.insert(place, self.extent());
             is_new.insert(place, true);
         }
         if !self.fits(&extents) {
@@ -429,7 +442,7 @@ impl Generator<'_, '_> {
         let dims = DotDims { lhs_batch, rhs_batch, lhs_contract, rhs_contract };
         let result = pullback_ir::infer::infer(self.b.module(), &Op::Dot(Box::new(dims.clone())), &[&x_ty, &y_ty]);
         let result = result.expect("axes are paired by extent").remove(0);
-        if !self.fits(&result.shape.extents()) {
+        if !self.fits(&result.shape.extents()) || result.elements() * count > MAX_PRODUCTS {
             return None;
         }
         let z = self.b.dot(x, y, dims);

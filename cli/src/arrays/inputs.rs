@@ -34,6 +34,9 @@ pub fn collect(module: &Module, func: FuncId, given: &[String], seed: Option<u64
         let (name, value) = text.split_once('=').ok_or_else(|| {
             Failure::Usage(format!("--input {text}: expected NAME=FILE.npy or NAME=VALUE, as in x=2.5 or x=[1,2]"))
         })?;
+        if value.is_empty() {
+            return Err(Failure::Usage(format!("--input {text}: there is no value behind the `=`")));
+        }
         let name = name.trim().trim_start_matches('%');
         let position = names.iter().position(|known| known == name).ok_or_else(|| {
             let known = list(&names, &types, |_| true);
@@ -70,11 +73,14 @@ fn list(names: &[String], types: &[&Type], wanted: impl Fn(usize) -> bool) -> St
 
 fn read(name: &str, value: &str, ty: &Type) -> Result<Array, Failure> {
     let path = Path::new(value);
-    if path.extension().is_some_and(|extension| extension == "npy") {
+    if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npy")) {
         return super::npy::read(path, ty)
             .map_err(|message| Failure::program(format!("input %{name}: {value}: {message}")));
     }
     let literal = parse_literal(value, ty).map_err(|errors| {
+        if path.is_file() {
+            return Failure::program(format!("input %{name}: only .npy files can be read, found {value}"));
+        }
         let message = errors.0.first().map(|error| error.message.clone()).unwrap_or_default();
         Failure::program(format!(
             "input %{name}: `{value}` is neither a file .npy nor a literal of type {ty}: {message}"

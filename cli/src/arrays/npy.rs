@@ -5,6 +5,7 @@
 //! lists nested without end, a shape whose product overflows) is refused in words.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use npyz::{AutoSerialize, Deserialize, NpyFile, Order, TypeChar, WriterBuilder};
@@ -64,7 +65,11 @@ fn elements<T: Deserialize>(file: NpyFile<&[u8]>) -> Result<Vec<T>, String> {
     let mut elements = Vec::new();
     let data = file.data().map_err(|error| error.to_string())?;
     for element in data {
-        let element = element.map_err(|_| format!("it ends after {} elements, expected {expected}", elements.len()))?;
+        let element = element.map_err(|error| match error.kind() {
+            ErrorKind::UnexpectedEof => format!("it ends after {} elements, expected {expected}", elements.len()),
+            // Such as a `bool` that is neither 0 nor 1.
+            _ => format!("element {}: {error}", elements.len()),
+        })?;
         elements.push(element);
     }
     Ok(elements)
@@ -210,6 +215,13 @@ mod tests {
         assert_eq!(message, "it has dtype '<c8' and shape [1, 2], expected f32 and [2]");
         let head = "{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }";
         assert_eq!(parse(&file(head, &[0; 7]), &ty).unwrap_err(), "it ends after 1 elements, expected 2");
+    }
+
+    #[test]
+    fn a_bool_is_0_or_1() {
+        let head = "{'descr': '|b1', 'fortran_order': False, 'shape': (3,), }";
+        let message = parse(&file(head, &[1, 2, 0]), &Type::new(DType::Bool, &[3]).unwrap()).unwrap_err();
+        assert_eq!(message, "element 1: invalid value for bool: 2");
     }
 
     #[test]

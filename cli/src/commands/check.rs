@@ -1,7 +1,7 @@
 //! `pullback check`: parse, verify, show every mistake under its line.
 
 use crate::diagnostics::{Message, render};
-use crate::program::Source;
+use crate::program::{Mistakes, Source, is_loop_program};
 use crate::{Console, Exit, Failure};
 
 /// Arguments of `pullback check`.
@@ -25,16 +25,28 @@ pub struct Args {
 /// Runs the command.
 ///
 /// # Errors
-/// If a file cannot be read. Mistakes in a file are shown, and the next file is checked.
+/// If the standard input is named twice, or output cannot be written. Files that cannot be read and mistakes in files are
+/// shown, and the next file is checked.
 pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Failure> {
+    if args.files.iter().filter(|file| *file == "-").count() > 1 {
+        return Err(Failure::Usage("`-` is given twice, but the standard input can be read once".into()));
+    }
     let mut exit = Exit::Success;
     for file in &args.files {
-        let source = Source::read(file)?;
+        let source = match Source::read(file) {
+            Ok(source) => source,
+            Err(failure) => {
+                failure.report(console.err)?;
+                exit = Exit::Program;
+                continue;
+            }
+        };
         match summary(&source) {
             Ok(summary) => writeln!(console.out, "{}: {summary}, no mistakes", source.name)?,
-            Err(messages) => {
+            Err(Mistakes { messages, remark }) => {
                 write!(console.err, "{}", render(&messages, &source.name, &source.text, console.color))?;
-                writeln!(console.err, "{}: {}", source.name, plural(messages.len(), "mistake"))?;
+                let remark = remark.map(|remark| format!("; {remark}")).unwrap_or_default();
+                writeln!(console.err, "{}: {}{remark}", source.name, plural(messages.len(), "mistake"))?;
                 exit = Exit::Program;
             }
         }
@@ -43,19 +55,13 @@ pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Failure> {
 }
 
 /// What a right file has, or everything that is wrong with it.
-fn summary(source: &Source) -> Result<String, Vec<Message>> {
+fn summary(source: &Source) -> Result<String, Mistakes> {
     if is_loop_program(&source.text) {
-        return loop_summary(&source.text);
+        return loop_summary(&source.text).map_err(|messages| Mistakes { messages, remark: None });
     }
     let (module, _) = source.verify()?;
     let insts: usize = module.functions().map(|(_, function)| function.insts().len()).sum();
     Ok(format!("{}, {}", plural(module.len(), "function"), plural(insts, "instruction")))
-}
-
-/// Whether a text is loop IR: the first word behind blanks and comments says so.
-fn is_loop_program(text: &str) -> bool {
-    let code = text.lines().map(str::trim_start).find(|line| !line.is_empty() && !line.starts_with(';'));
-    code.is_some_and(|line| line.starts_with("program "))
 }
 
 fn loop_summary(text: &str) -> Result<String, Vec<Message>> {

@@ -40,9 +40,9 @@ pub struct Args {
     /// Differentiate by these parameters, separated by commas
     #[arg(short, long, value_delimiter = ',', value_name = "NAMES")]
     wrt: Vec<String>,
-    /// How to differentiate; reverse mode keeps the function's results before the gradients
-    #[arg(short, long, value_enum, default_value_t = Mode::Reverse)]
-    mode: Mode,
+    /// How to differentiate, `reverse` by default; reverse mode keeps the function's results before the gradients
+    #[arg(short, long, value_enum)]
+    mode: Option<Mode>,
     /// Stop the optimisation where the program leaves this pass for the first time
     #[arg(long, value_name = "PASS", conflicts_with = "before")]
     after: Option<String>,
@@ -65,6 +65,7 @@ pub struct Args {
 /// # Errors
 /// If the program is wrong, cannot be differentiated or cannot be lowered so far.
 pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Failure> {
+    refuse_ignored(args)?;
     for pass in args.after.iter().chain(&args.before) {
         if args.stage < Stage::Optimized {
             return Err(Failure::Usage("--after and --before are for the stages from `optimized` on".into()));
@@ -107,13 +108,28 @@ pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
+/// Options that would change nothing are a mistake.
+fn refuse_ignored(args: &Args) -> Result<(), Failure> {
+    let refuse = |message: &str| Err(Failure::Usage(message.into()));
+    if args.mode.is_some() && args.wrt.is_empty() && args.stage != Stage::Adjoint {
+        return refuse("--mode needs --wrt, or the stage `adjoint`: nothing is differentiated");
+    }
+    if args.no_fusion && args.stage < Stage::Fused && !args.timings {
+        return refuse("--no-fusion is for the stages from `fused` on");
+    }
+    if args.provenance && args.stage > Stage::Optimized {
+        return refuse("--provenance is for the stages up to `optimized`");
+    }
+    Ok(())
+}
+
 fn print(args: &Args, module: &Module, func: FuncId) -> String {
     function_to_string(module, module.function(func), PrintOptions { provenance: args.provenance })
 }
 
 fn derivative(args: &Args, program: &Program, func: FuncId) -> Result<(Verified<Module>, FuncId), Failure> {
     let wrt = find_params(&program.module, func, &args.wrt)?;
-    let derivative = derive::differentiate(&program.module, func, &wrt, args.mode, true)
+    let derivative = derive::differentiate(&program.module, func, &wrt, args.mode.unwrap_or(Mode::Reverse), true)
         .map_err(|error| derive_failure(program, &error, func))?;
     add_function(&program.module, derivative, "differentiation")
 }

@@ -50,6 +50,11 @@ pub struct Args {
 /// # Errors
 /// If the program is wrong or has no such derivative.
 pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Failure> {
+    if args.value && args.mode != Mode::Reverse {
+        return Err(Failure::Usage(
+            "--value is for the reverse mode: the others return the function's results anyway".into(),
+        ));
+    }
     let program = Program::load(&args.file, console.color)?;
     let func = find_function(&program.module, args.function.as_deref())?;
     let wrt = find_params(&program.module, func, &args.wrt)?;

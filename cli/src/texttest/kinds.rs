@@ -38,8 +38,8 @@ pub(super) struct Computed {
 pub(super) fn outcome(test: &TextTest, name: &str, text: &str) -> Result<Outcome, String> {
     let mut outcome = Outcome { output: None, messages: Vec::new(), computed: Vec::new() };
     let source = Source { name: name.into(), text: text.into() };
-    if let Err(messages) = source.verify() {
-        outcome.messages = messages;
+    if let Err(mistakes) = source.verify() {
+        outcome.messages = mistakes.messages;
         return Ok(outcome);
     }
     let program = Program::from_source(source, false).map_err(|failure| describe(&failure))?;
@@ -68,6 +68,10 @@ impl From<Failure> for Stop {
 }
 
 fn describe(failure: &Failure) -> String {
+    // About the test's text, and not about the command line.
+    if let Failure::Usage(message) = failure {
+        return message.clone();
+    }
     let mut text = Vec::new();
     // Writing to memory cannot fail.
     let _ = failure.report(&mut text);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cranelift_entity::EntitySet;
 use pullback_ir::rewrite::{ValueMap, copy_inst, copy_params, inline_calls};
-use pullback_ir::{BuildError, Builder, FuncId, Function, Inst, Module, Value, Verified};
+use pullback_ir::{Builder, FuncId, Function, Inst, Module, Value, Verified};
 
 use crate::emit;
 use crate::error::Error;
@@ -239,8 +239,11 @@ fn finish(module: &Module, b: Builder<'_>, results: &[Value], rule: &str) -> Res
     pruned.map_err(|error| Error::build(rule, error))
 }
 
-fn inlined(module: &Verified<Module>, func: FuncId) -> Result<Function, Error> {
-    inline_calls(module, module.function(func)).map_err(|error: BuildError| Error::build("inline calls", error))
+/// The function without calls. It is verified, so size and depth are all that inlining can refuse.
+pub(crate) fn inlined(module: &Verified<Module>, func: FuncId) -> Result<Function, Error> {
+    let function = module.function(func);
+    inline_calls(module, function)
+        .map_err(|error| Error::TooLarge { function: function.name.clone(), message: error.message })
 }
 
 /// The function to differentiate.

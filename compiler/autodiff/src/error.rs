@@ -1,6 +1,6 @@
-//! What can go wrong: the caller's mistakes, and bugs of this crate.
+//! What can go wrong: the caller's mistakes, programs that are too large, and bugs of this crate.
 //!
-//! Every operation of the table has its rules, so no limitation is listed here. A rule that misbehaves is
+//! Every operation of the table has its rules, so the only limitation is that of inlining. A rule that misbehaves is
 //! reported as [`Error::Bug`] under its name; it never shows as a silent zero.
 
 use std::sync::Arc;
@@ -78,6 +78,14 @@ pub enum Error {
         message: String,
         /// Where the user wrote it, if known.
         origin: Option<Origin>,
+    },
+    /// Calls are inlined first, and inlined the function is too large.
+    #[error("@{function}: {message}")]
+    TooLarge {
+        /// The function's name.
+        function: Arc<str>,
+        /// What is exceeded, and by what.
+        message: String,
     },
     /// A mistake in this crate.
     #[error("{}bug in differentiation: rule `{rule}`: {message}", at(origin))]

@@ -7,10 +7,10 @@
 use std::sync::Arc;
 
 use cranelift_entity::EntitySet;
-use pullback_ir::rewrite::{ValueMap, copy_inst, inline_calls};
+use pullback_ir::rewrite::{ValueMap, copy_inst};
 use pullback_ir::{Builder, FuncId, Function, Module, Op, Value, Verified};
 
-use crate::compose::{check_wrt, subject};
+use crate::compose::{check_wrt, inlined, subject};
 use crate::error::Error;
 use crate::prune::prune;
 use crate::trace::{dependents, trace};
@@ -37,7 +37,7 @@ pub struct Linearized {
 pub fn linearize(module: &Verified<Module>, func: FuncId, wrt: &[usize]) -> Result<Linearized, Error> {
     let source = subject(module, func)?;
     check_wrt(source, wrt)?;
-    let source = inline_calls(module, module.function(func)).map_err(|error| Error::build("inline calls", error))?;
+    let source = inlined(module, func)?;
     let (forward, outputs) = forward(module, &source, wrt)?;
     let tangent_params = &forward.params()[source.params().len()..];
     let linear = dependents(&forward, tangent_params);

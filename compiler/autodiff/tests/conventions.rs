@@ -153,6 +153,21 @@ fn remainders_use_the_truncated_quotient() {
 }
 
 #[test]
+fn atan2_keeps_its_derivative_where_squares_leave_the_range_of_the_type() {
+    // 1 / (2 x) and -1 / (2 x) on the diagonal; 1 / x far from it.
+    for scale in [1e-300, 1e-200, 1e200, 1e307] {
+        let half = 0.5 / scale;
+        let [x, y] = derivatives("atan2", &[scale, scale])[..] else { panic!("two derivatives") };
+        assert!((x / half - 1.0).abs() < 1e-15 && (y / half + 1.0).abs() < 1e-15, "{scale}: {x} {y}");
+        let [x, y] = derivatives("atan2", &[0.0, scale])[..] else { panic!("two derivatives") };
+        assert_eq!((x, y), (1.0 / scale, 0.0), "{scale}");
+        let [x, y] = derivatives("atan2", &[-scale, 0.0])[..] else { panic!("two derivatives") };
+        assert_eq!((x, y), (0.0, 1.0 / scale), "{scale}");
+    }
+    assert_eq!(derivatives("atan2", &[f64::INFINITY, 2.0]), [0.0, 0.0]);
+}
+
+#[test]
 fn atan2_at_the_origin_is_nan() {
     assert!(derivatives("atan2", &[0.0, 0.0]).iter().all(|d| d.is_nan()));
     assert_eq!(derivatives("atan2", &[0.0, 2.0]), [0.5, 0.0]);

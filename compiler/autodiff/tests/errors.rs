@@ -73,6 +73,30 @@ fn functions_of_another_module_are_refused() {
 }
 
 #[test]
+fn functions_whose_calls_inline_to_too_many_instructions_are_a_limit_and_no_bug() {
+    let mut text = String::from("func @f0(%x: f32) -> f32 {\n  %y = sin %x : f32\n  return %y\n}\n");
+    for level in 1..40 {
+        let callee = level - 1;
+        text += &format!(
+            "func @f{level}(%x: f32) -> f32 {{\n  %a = call @f{callee} %x : f32\n  %y = call @f{callee} %a : f32\n  return %y\n}}\n"
+        );
+    }
+    let module = load(&text);
+    let top = find(&module, "f39");
+    let errors = [
+        jvp(&module, top, &[0]).unwrap_err(),
+        vjp(&module, top, &[0]).unwrap_err(),
+        grad(&module, top, &[0]).unwrap_err(),
+        value_and_grad(&module, top, &[0]).unwrap_err(),
+        linearize(&module, top, &[0]).unwrap_err(),
+    ];
+    for error in errors {
+        assert!(matches!(error, Error::TooLarge { .. }), "{error:?}");
+        assert!(error.to_string().contains("@f39") && error.to_string().contains("instructions"), "{error}");
+    }
+}
+
+#[test]
 fn programs_that_are_not_linear_do_not_transpose() {
     for (body, op, why) in [
         ("%y = exp %t : f64[2]", "exp", "the operation is not linear"),

@@ -53,8 +53,9 @@ impl Jit {
         let entry = unsafe { std::mem::transmute::<*const u8, EntryFn>(address) };
         // SAFETY: the code lives as long as `self`, which the executable keeps. `Layout::new` checked that every buffer of the program
         // has the element type and size that signature, constants and arena give it; the loop IR's verifier that every access is
-        // inside its buffer, that inputs and constants are not stored to; emission keeps both, stores bytes 0 or 1 for `bool`, and
-        // no generated instruction traps or unwinds.
+        // inside its buffer, that inputs and constants are not stored to; emission keeps both, makes bytes
+        // 0 or 1 of `bool`s where they are computed and where they are loaded from memory that is not known to hold them, and no generated
+        // instruction traps or unwinds.
         Ok(unsafe { Executable::from_parts(Parts { signature, entry, code: Box::new(self), constants, arena_bytes }) })
     }
 }

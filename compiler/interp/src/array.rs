@@ -197,7 +197,7 @@ fn reserve(dtype: DType, count: usize) -> Result<Elements, Error> {
 
 impl fmt::Display for Array {
     /// Nested brackets, as NumPy prints lists; the middle of long axes is left out of large arrays. An array
-    /// without elements is `[]`.
+    /// without elements is `[]`. Every NaN is `nan`: which one a computation gives is unspecified.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.elements.is_empty() {
             return f.write_str("[]");
@@ -211,6 +211,8 @@ impl fmt::Display for Array {
 fn write_axis(f: &mut fmt::Formatter<'_>, array: &Array, strides: &[usize], axis: usize, offset: usize) -> fmt::Result {
     let Some(extent) = array.shape.extent(axis) else {
         return match array.get(offset) {
+            Some(Scalar::F32(x)) if x.is_nan() => f.write_str("nan"),
+            Some(Scalar::F64(x)) if x.is_nan() => f.write_str("nan"),
             Some(scalar) => write!(f, "{scalar}"),
             None => f.write_str("?"),
         };

@@ -1,6 +1,7 @@
-//! What can go wrong in evaluating a verified module: wrong inputs, or not enough memory.
+//! What can go wrong in evaluating a verified module: wrong inputs, too much work, or not enough memory.
 
 use pullback_ir::Type;
+use pullback_ir::rewrite::MAX_INLINED_INSTRUCTIONS;
 use pullback_ir::types::ShapeError;
 
 /// A failed evaluation.
@@ -44,6 +45,16 @@ pub enum Error {
     /// Extents that are not a shape.
     #[error(transparent)]
     Shape(#[from] ShapeError),
+    /// Calls that come to too many instructions: each level of calls can double them, so they might never end.
+    #[error(
+        "inlining the calls of @{function} gives {instructions} instructions, at most {MAX_INLINED_INSTRUCTIONS} are supported"
+    )]
+    TooLarge {
+        /// The function.
+        function: String,
+        /// The number of instructions, calls inlined.
+        instructions: u64,
+    },
     /// The evaluation needs more memory than it may use.
     #[error("{what} of {needed} bytes does not fit: {used} of {limit} bytes are in use")]
     Memory {

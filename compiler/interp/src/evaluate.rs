@@ -1,11 +1,13 @@
 //! Evaluation of whole functions, instruction by instruction.
 //!
 //! Calls keep their own stack here rather than on the machine's, so that a long chain of calls cannot overflow it. An array is
-//! dropped after its last use, and the arrays alive together stay below a limit.
+//! dropped after its last use, and the arrays alive together stay below a limit. Instructions are limited as they are when calls
+//! are inlined, so that what compiled code refuses does not run for ever here.
 
 use std::collections::HashMap;
 
 use pullback_ir::infer::infer;
+use pullback_ir::rewrite::{InlinedSize, MAX_INLINED_INSTRUCTIONS, inlined_size};
 use pullback_ir::{FuncId, Function, Module, Op, Scalar, Type, Value, Verified};
 
 use crate::array::Array;
@@ -28,7 +30,7 @@ impl Default for Options {
 /// The results of `func` on `inputs`, one array per parameter, under the default [`Options`].
 ///
 /// # Errors
-/// If the inputs do not fit the parameters, or memory is short.
+/// If the inputs do not fit the parameters, calls come to more than [`MAX_INLINED_INSTRUCTIONS`], or memory is short.
 pub fn evaluate(module: &Verified<Module>, func: FuncId, inputs: &[Array]) -> Result<Vec<Array>, Error> {
     evaluate_with(module, func, inputs, &Options::default())
 }
@@ -48,6 +50,11 @@ pub fn evaluate_with(
     }
     let function = module.function(func);
     check_inputs(function, inputs)?;
+    // The depth of the calls does not matter here.
+    let InlinedSize { instructions, depth: _ } = inlined_size(module, function);
+    if instructions > MAX_INLINED_INSTRUCTIONS {
+        return Err(Error::TooLarge { function: function.name.to_string(), instructions });
+    }
     let mut memory = Memory { used: 0, limit: options.memory_limit };
     let inputs: Vec<&Array> = inputs.iter().collect();
     let mut stack = vec![Frame::enter(function, &inputs, &mut memory)?];

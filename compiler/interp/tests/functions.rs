@@ -224,6 +224,23 @@ fn a_long_chain_of_calls_does_not_overflow_the_stack() {
 }
 
 #[test]
+fn calls_that_multiply_are_refused_before_they_are_made() {
+    let mut module = Module::new();
+    let ty = Type::scalar(DType::I64);
+    let mut callee: Option<FuncId> = None;
+    for number in 0..60 {
+        let f = function(&format!("f{number}"), &module, |b| {
+            let x = b.param("x", ty.clone());
+            callee.map_or_else(|| vec![b.neg(x)], |callee| b.call(callee, &b.call(callee, &[x])))
+        });
+        callee = Some(module.add(f));
+    }
+    let error = evaluate(&verify(module).unwrap(), callee.unwrap(), &[Array::scalar(0i64)]).unwrap_err();
+    assert!(matches!(&error, Error::TooLarge { function, .. } if function == "f59"), "{error}");
+    assert!(error.to_string().ends_with("instructions, at most 4194304 are supported"), "{error}");
+}
+
+#[test]
 fn wrong_inputs_are_named() {
     let (module, f) = single(|b| {
         let x = b.param("x", vector(DType::F32, 2));

@@ -108,6 +108,9 @@ impl<'m> Builder<'m> {
         if let Some(placeholder) = state.placeholder {
             return vec![placeholder];
         }
+        if let Some(message) = args.iter().find_map(|&arg| state.foreign(arg)) {
+            return vec![state.fail(op.name(), message)];
+        }
         let inferred = {
             let types: Vec<&Type> = args.iter().map(|&arg| state.function.ty(arg)).collect();
             infer(self.module, &op, &types)
@@ -159,21 +162,28 @@ impl<'m> Builder<'m> {
     /// Names a value that has no name yet; a number is appended if the name is taken.
     pub fn name(&self, value: Value, hint: &str) {
         let mut state = self.state.borrow_mut();
-        if state.placeholder.is_none() && state.function.value_name(value).is_none() {
+        if let Some(message) = state.foreign(value) {
+            state.fail("name", message);
+        } else if state.placeholder.is_none() && state.function.value_name(value).is_none() {
             state.name(value, hint);
         }
     }
 
-    /// The type of a value.
+    /// The type of a value; a scalar's, and a mistake, if it is of another function.
     #[must_use]
     pub fn ty(&self, value: Value) -> Type {
+        let foreign = self.state.borrow().foreign(value);
+        if let Some(message) = foreign {
+            self.fail("type", message);
+            return Type::scalar(DType::F32);
+        }
         self.state.borrow().function.ty(value).clone()
     }
 
-    /// The shape of a value.
+    /// The shape of a value, as [`Builder::ty`].
     #[must_use]
     pub fn shape(&self, value: Value) -> Shape {
-        self.state.borrow().function.ty(value).shape.clone()
+        self.ty(value).shape
     }
 
     /// The function as far as it is built. Do not build while the reference lives.
@@ -188,6 +198,9 @@ impl<'m> Builder<'m> {
     /// The first mistake made while building.
     pub fn finish(self, results: &[Value]) -> Result<Function, BuildError> {
         let mut state = self.state.into_inner();
+        if let Some(message) = results.iter().find_map(|&result| state.foreign(result)) {
+            state.fail("return", message);
+        }
         if let Some(error) = state.error {
             return Err(error);
         }
@@ -201,6 +214,14 @@ impl State {
     fn name(&mut self, value: Value, hint: &str) {
         let name = self.names.unique(hint);
         self.function.set_value_name(value, Some(name));
+    }
+
+    /// What is wrong with a value that this function does not have. One of another function whose number exists here too cannot be
+    /// told from this function's own.
+    fn foreign(&self, value: Value) -> Option<String> {
+        let count = self.function.value_count();
+        let message = || format!("{value} is of another function, this one has {count} values");
+        (!self.function.has_value(value)).then(message)
     }
 
     fn fail(&mut self, op: &str, message: String) -> Value {
@@ -409,6 +430,35 @@ mod tests {
         let error = b.finish(&[bad]).unwrap_err();
         assert_eq!(error.op, "add");
         assert_eq!(error.message, "operands of types f32[2] and f32[3], expected one type");
+    }
+
+    #[test]
+    fn a_value_of_another_function_is_a_mistake_wherever_it_is_used() {
+        let module = Module::new();
+        let other = Builder::new(&module, "other");
+        let ty = Type::new(DType::F64, &[2]).unwrap();
+        let _ = other.param("a", ty.clone());
+        let far = other.param("b", ty.clone());
+        type Use = fn(&Builder<'_>, Value, Value) -> Value;
+        let uses: [(&str, Use); 6] = [
+            ("add", |b, x, far| b.add(x, far)),
+            ("return", |_, _, far| far),
+            ("type", |b, _, far| b.splat_like(far, 1.0)),
+            ("type", |b, _, far| b.broadcast(far, &Shape::scalar(), [])),
+            ("type", |b, _, far| b.convert(far, DType::F32)),
+            ("name", |b, x, far| {
+                b.name(far, "far");
+                x
+            }),
+        ];
+        for (op, use_it) in uses {
+            let b = Builder::new(&module, "f");
+            let x = b.param("x", ty.clone());
+            let result = use_it(&b, x, far);
+            let error = b.finish(&[result]).unwrap_err();
+            assert_eq!(error.op, op);
+            assert_eq!(error.message, "%1 is of another function, this one has 1 values");
+        }
     }
 
     #[test]

@@ -5,7 +5,8 @@
 //! [`Optimized::stop`] says which of the two ended the run.
 //!
 //! A pass works on one function, and the rest of the module does not change, so the module is put together and
-//! verified once at the end, or after every pass on demand. If the last verification fails, the pipeline runs again
+//! verified once at the end, or after every pass on demand; the same goes for the types of parameters and results, which no
+//! pass may change. If the check at the end fails, the pipeline runs again
 //! with verification after every pass, to name the pass that is to blame.
 
 use std::borrow::Cow;
@@ -135,7 +136,12 @@ pub fn run_pipeline(
             break;
         }
     }
-    match assemble(module, func, current.into_owned()) {
+    let assembled = if same_types(module.function(func), &current) {
+        assemble(module, func, current.into_owned())
+    } else {
+        Err(CHANGED_TYPES.into())
+    };
+    match assembled {
         Ok(module) => Ok(Optimized { module, rounds, stop }),
         Err(_) if !options.verify_between => {
             let options = PipelineOptions { verify_between: true, ..*options };
@@ -174,12 +180,19 @@ fn run_pass(
     let after = (pass.run)(module, before)?;
     observer(pass, before, &after, start.elapsed());
     if verify_after {
-        if !after.param_types().eq(before.param_types()) || !after.result_types().eq(before.result_types()) {
-            return Err(Error::bug(pass.name, "the types of the parameters or results changed"));
+        if !same_types(before, &after) {
+            return Err(Error::bug(pass.name, CHANGED_TYPES));
         }
         assemble(module, func, after.clone()).map_err(|message| Error::bug(pass.name, message))?;
     }
     Ok(after)
+}
+
+const CHANGED_TYPES: &str = "the types of the parameters or results changed";
+
+/// Whether the types of parameters and results are the same: callers rely on them.
+fn same_types(before: &Function, after: &Function) -> bool {
+    after.param_types().eq(before.param_types()) && after.result_types().eq(before.result_types())
 }
 
 /// The module with `function` in the place of `func`, verified; else what is wrong.

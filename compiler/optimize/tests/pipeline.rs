@@ -165,6 +165,17 @@ fn a_pass_that_breaks_a_caller_is_blamed_by_name_with_and_without_verification_b
     }
 }
 
+#[test]
+fn a_pass_that_changes_the_result_types_of_a_function_without_callers_is_blamed_by_name() {
+    let (before, id) = function("(%x: f32) -> f32 { return %x }");
+    for verify_between in [false, true] {
+        let options = PipelineOptions { verify_between, ..PipelineOptions::default() };
+        let pipeline = [&FOLD_CONSTANTS, &BREAK_RESULTS, &ELIMINATE_DEAD_CODE];
+        let error = run_pipeline(&before, id, &pipeline, &options, &mut |_, _, _, _| {}).unwrap_err();
+        assert!(matches!(error, Error::Bug { pass: "break_results", .. }), "{error}");
+    }
+}
+
 /// Never reaches a fix-point.
 static GROW: Pass = Pass {
     name: "grow",

@@ -27,10 +27,15 @@ pub(super) fn rule(b: &Builder<'_>, op: Binary, site: &Site<'_>) -> Tangent {
             emit::sum(b, base, exponent)
         }
         Binary::Atan2 => {
-            let first = x_t.map(|x_t| b.mul(x_t, y));
-            let second = y_t.map(|y_t| b.mul(y_t, x));
-            let square = b.add(b.mul(x, x), b.mul(y, y));
-            difference(b, first, second).map(|t| b.div(t, square))
+            // (x_t y - y_t x) / (x^2 + y^2), divided by the larger of the two first: no square leaves the range of the type.
+            let one = b.splat_like(x, 1.0);
+            let steep = b.compare(Comparison::Gt, b.abs(x), b.abs(y));
+            let larger = b.select(steep, x, y);
+            let ratio = b.div(b.select(steep, y, x), larger);
+            let first = x_t.map(|x_t| b.mul(x_t, b.select(steep, ratio, one)));
+            let second = y_t.map(|y_t| b.mul(y_t, b.select(steep, one, ratio)));
+            let square = b.add(b.mul(ratio, ratio), one);
+            difference(b, first, second).map(|t| b.div(b.div(t, square), larger))
         }
         Binary::Max => extremum(b, [x, y], [x_t, y_t], Comparison::Ge, Comparison::Le),
         Binary::Min => extremum(b, [x, y], [x_t, y_t], Comparison::Le, Comparison::Ge),

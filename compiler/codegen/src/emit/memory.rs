@@ -4,7 +4,7 @@
 //! in the innermost loop is one value, which Cranelift moves out of it, and the rest is an addressing mode. Nothing is
 //! assumed of the alignment of vectors, since arguments are aligned to their elements only.
 
-use cranelift_codegen::ir::{Endianness, InstBuilder, MemFlagsData, Value, types};
+use cranelift_codegen::ir::{Endianness, InstBuilder, MemFlagsData, Type, Value, types};
 use pullback_ir::DType;
 use pullback_loops::{Affine, Buffer, Place, Var, VarType};
 
@@ -99,7 +99,10 @@ impl Emitter<'_, '_> {
         let register = self.register_type(ty)?;
         self.check_inside(place.buffer, &place.index, &[(place.lane_stride, usize::from(ty.lanes))])?;
         let (pointer, offset, flags) = self.address(place.buffer, &place.index, ty.dtype)?;
-        if ty.lanes == 1 || (place.lane_stride == 1 && ty.dtype != DType::Bool) {
+        if ty.lanes == 1 {
+            return Ok(self.load_element(ty.dtype, register, pointer, offset, flags));
+        }
+        if place.lane_stride == 1 && ty.dtype != DType::Bool {
             return Ok(self.builder.ins().load(register, flags, pointer, offset));
         }
         if place.lane_stride == 1 {
@@ -108,13 +111,13 @@ impl Emitter<'_, '_> {
         let scalar = VarType::scalar(ty.dtype);
         let element = self.register_type(scalar)?;
         if place.lane_stride == 0 {
-            let value = self.builder.ins().load(element, flags, pointer, offset);
+            let value = self.load_element(ty.dtype, element, pointer, offset, flags);
             return self.splat(ty, value);
         }
         let mut lanes = Vec::with_capacity(usize::from(ty.lanes));
         for lane in 0..ty.lanes {
             let (pointer, offset) = self.lane_address(pointer, offset, place, ty, lane);
-            let value = self.builder.ins().load(element, flags, pointer, offset);
+            let value = self.load_element(ty.dtype, element, pointer, offset, flags);
             lanes.push(self.lane_of(ty, value)?);
         }
         Ok(self.vector_of(register, &lanes))
@@ -153,7 +156,21 @@ impl Emitter<'_, '_> {
         }
     }
 
-    /// Loads bytes 0 or 1 side by side and widens them to a mask.
+    /// A load of one element. Bytes of `bool`s in memory that the program may store to are cut down to their lowest bit: the verifier
+    /// knows that something was stored to the buffer, not that this element was, so the byte may be anything.
+    fn load_element(
+        &mut self,
+        dtype: DType,
+        register: Type,
+        pointer: Value,
+        offset: i32,
+        flags: MemFlagsData,
+    ) -> Value {
+        let value = self.builder.ins().load(register, flags, pointer, offset);
+        if dtype == DType::Bool && !flags.readonly() { self.builder.ins().band_imm_u(value, 1) } else { value }
+    }
+
+    /// Loads bytes side by side, cuts them down to 0 or 1 as [`Self::load_element`] does, and widens them to a mask.
     fn load_mask(&mut self, ty: VarType, pointer: Value, offset: i32, flags: MemFlagsData) -> Value {
         let word = if ty.lanes == 4 {
             self.builder.ins().load(types::I32, flags, pointer, offset)
@@ -161,6 +178,7 @@ impl Emitter<'_, '_> {
             let word = self.builder.ins().load(types::I16, flags, pointer, offset);
             self.builder.ins().uextend(types::I32, word)
         };
+        let word = if flags.readonly() { word } else { self.builder.ins().band_imm_u(word, 0x0101_0101) };
         let vector = self.builder.ins().scalar_to_vector(types::I32X4, word);
         let bytes = self.math().cast(types::I8X16, vector);
         let halves = self.builder.ins().uwiden_low(bytes);

@@ -96,6 +96,7 @@ impl Emitter<'_, '_> {
             return self.bug(format!("there is no matrix-product kernel for {}", gemm.dtype));
         };
         let Gemm { m, n, k, .. } = *gemm;
+        pullback_runtime::gemm::start_threads(m, n, k, self.env.settings.threads).map_err(Error::Limitation)?;
         let sizes = [m, n, k].map(|size| size as i64);
         let mut arguments: Vec<Value> = sizes.map(|size| self.builder.ins().iconst(types::I64, size)).to_vec();
         for (matrix, rows, columns) in [(&gemm.out, m, n), (&gemm.lhs, m, k), (&gemm.rhs, k, n)] {

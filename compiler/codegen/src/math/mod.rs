@@ -20,8 +20,8 @@
 //! # Errors
 //!
 //! The largest error in ulp, with and without fused multiply-add. The tests read this table. Single
-//! precision is checked against it at every `f32` by the `math_accuracy` example and on a sample by the
-//! tests; double precision at points computed with mpmath (`tests/data/generate_math_f64.py`). Method
+//! precision is measured at every `f32` by the `math_accuracy` example and checked on a sample by the
+//! tests; double precision is checked at points computed with mpmath (`tests/data/generate_math_f64.py`). Method
 //! names a published algorithm where the code follows one; coefficients are from `coefficients.sollya`
 //! and `coefficients_erfc.py` unless their comment says otherwise.
 //!

@@ -264,6 +264,50 @@ fn bytes_of_truth_values_are_0_or_1() {
     }
 }
 
+/// Something is stored to the truth values, so the verifier lets them be loaded; what is loaded is the bytes that another
+/// buffer left in the same memory.
+#[test]
+fn truth_values_loaded_from_what_others_left_in_the_arena_are_0_or_1() {
+    const LEFT: [u8; 8] = [0x17, 0xfe, 0xff, 0x80, 3, 2, 1, 0];
+    for (lanes, number, stride) in
+        [(1, DType::F32, 1), (4, DType::F32, 1), (2, DType::F64, 1), (4, DType::F32, 0), (4, DType::F32, -1)]
+    {
+        let mut kit = Kit::new();
+        let (bytes, out) = (kit.input(DType::U8, 8), kit.output(number, 8));
+        let left = kit.arena(DType::U8, 9);
+        let truths = kit.buffer(DType::Bool, 9, Space::Arena(0));
+        kit.each(8, 1, |kit, i| {
+            let byte = kit.load(vector(DType::U8, 1), bytes, i);
+            kit.store(left, i, byte);
+        });
+        kit.next_kernel();
+        let holds = kit.set(vector(DType::Bool, 1), Expr::Const(Scalar::Bool(true)));
+        kit.store(truths, &Affine::constant(8), holds);
+        kit.each(8, usize::from(lanes), |kit, i| {
+            // Backwards within the lanes, so that the positions stay inside.
+            let first = if stride < 0 { i.plus_constant(i64::from(lanes) - 1) } else { i.clone() };
+            let load = Expr::Load(place(truths, &first, apart(lanes, stride)));
+            let holds = kit.set(vector(DType::Bool, lanes), load);
+            let one = kit.set(vector(number, lanes), Expr::Const(Scalar::from_f64(number, 1.0)));
+            let two = kit.set(vector(number, lanes), Expr::Const(Scalar::from_f64(number, 2.0)));
+            let chosen = kit.set(vector(number, lanes), Expr::Select(holds, one, two));
+            // As a number a truth value is 0 or 1: with what was chosen, 2 or again 2.
+            let count = kit.set(vector(number, lanes), Expr::Convert(holds));
+            let sum = kit.set(vector(number, lanes), Expr::Binary(pullback_ir::Binary::Add, chosen, count));
+            kit.store(out, i, sum);
+        });
+        for features in FEATURES {
+            let results = kit.compile(features).executable.run(&[arg(&LEFT)]).unwrap();
+            let found: Vec<f64> = if number == DType::F32 {
+                first::<f32>(&results).into_iter().map(f64::from).collect()
+            } else {
+                first(&results)
+            };
+            assert_eq!(found, [2.0; 8], "{lanes} lanes, stride {stride}");
+        }
+    }
+}
+
 #[test]
 fn arguments_need_only_be_aligned_to_their_elements() {
     let mut kit = Kit::new();

@@ -4,12 +4,13 @@ use pullback_ir::op::BroadcastSpec;
 use pullback_ir::{
     Axes, Binary, Builder, Comparison, DType, DotDims, Function, Module, Op, Reduction, Shape, Type, Unary, Value,
 };
+use pullback_loops::Stmt;
 
-use super::support::check;
 use super::support::inputs::{Mood, array};
 use super::support::program::{Config, random_program};
 use super::support::rng::Rng;
 use super::support::run::Case;
+use super::support::{check, lowered};
 
 /// Fails with what `check` says about the cases of these seeds.
 fn check_seeds(seeds: std::ops::Range<u64>, case: impl Fn(u64) -> Case) {
@@ -20,26 +21,72 @@ fn check_seeds(seeds: std::ops::Range<u64>, case: impl Fn(u64) -> Case) {
 
 #[test]
 fn random_programs_lower_to_what_they_mean() {
+    check_seeds(0..300, any);
+}
+
+/// A random program.
+fn any(seed: u64) -> Case {
     let both: &[DType] = &[DType::F32, DType::F64];
-    check_seeds(0..300, |seed| {
-        let steps = 4 + (seed as usize * 7) % 24;
-        let mood = [Mood::Tame, Mood::Tame, Mood::Wide, Mood::Special][seed as usize % 4];
-        let floats = if seed % 3 == 0 { &both[..1] } else { both };
-        let differentiable = seed % 2 == 0;
-        // Few programs have many elements: they reach blocked sums, unrolled loops, packed products and what is left of vectors.
-        let (steps, max_elements) = if seed % 10 == 0 { (steps.min(9), 20_000) } else { (steps, 300) };
-        random_program(seed, &Config { steps, max_elements, differentiable, floats, mood })
-    });
+    let steps = 4 + (seed as usize * 7) % 24;
+    let mood = [Mood::Tame, Mood::Tame, Mood::Wide, Mood::Special][seed as usize % 4];
+    let floats = if seed.is_multiple_of(3) { &both[..1] } else { both };
+    let differentiable = seed.is_multiple_of(2);
+    // Few programs have many elements: they reach blocked sums, unrolled loops, packed products and what is left of vectors.
+    let (steps, max_elements) = if seed.is_multiple_of(10) { (steps.min(9), 20_000) } else { (steps, 300) };
+    random_program(seed, &Config { steps, max_elements, differentiable, floats, mood })
+}
+
+/// What the loop programs of large seeds contain, all kinds of statements that only large shapes lead to.
+#[derive(Default, Debug)]
+struct Reached {
+    packed: usize,
+    unrolled: usize,
+    blocks: usize,
+    remainders: usize,
+}
+
+impl Reached {
+    fn count(&mut self, body: &[Stmt]) {
+        for (position, stmt) in body.iter().enumerate() {
+            let Stmt::For(nested) = stmt else {
+                self.packed += usize::from(matches!(stmt, Stmt::Gemm(_)));
+                continue;
+            };
+            // Blocks of sums: a loop that carries sums, inside a loop that adds them up.
+            let is_sum = |stmt: &Stmt| matches!(stmt, Stmt::For(inner) if !inner.carried.is_empty());
+            self.blocks += usize::from(!nested.carried.is_empty() && nested.body.iter().any(is_sum));
+            self.unrolled += usize::from(nested.step > 4 && nested.extent > 64);
+            let is_shorter = |stmt: &Stmt| matches!(stmt, Stmt::For(last) if last.step < nested.step);
+            self.remainders += usize::from(nested.step > 1 && body[position + 1..].iter().any(is_shorter));
+            self.count(&nested.body);
+        }
+    }
+}
+
+#[test]
+fn large_programs_reach_what_only_large_shapes_lead_to() {
+    let mut reached = Reached::default();
+    for case in (0..300).step_by(10).map(any).chain((0..200).step_by(10).map(stress)) {
+        let program = lowered(&case.inlined(), true, true).unwrap();
+        for kernel in &program.kernels {
+            reached.count(&kernel.body);
+        }
+    }
+    let Reached { packed, unrolled, blocks, remainders } = reached;
+    assert!(packed >= 1 && unrolled >= 10 && blocks >= 10 && remainders >= 10, "{reached:?}");
 }
 
 #[test]
 fn programs_that_stress_fusion_lower_to_what_they_mean() {
-    check_seeds(0..200, |seed| {
-        let mut rng = Rng::new(seed);
-        let function = Stress::function(&mut rng, seed % 10 == 0);
-        let inputs = function.param_types().map(|ty| array(&mut rng, ty, Mood::Tame)).collect();
-        Case::of(function, inputs)
-    });
+    check_seeds(0..200, stress);
+}
+
+/// A program that stresses fusion.
+pub(super) fn stress(seed: u64) -> Case {
+    let mut rng = Rng::new(seed);
+    let function = Stress::function(&mut rng, seed.is_multiple_of(10));
+    let inputs = function.param_types().map(|ty| array(&mut rng, ty, Mood::Tame)).collect();
+    Case::of(function, inputs)
 }
 
 /// A generator of programs over a matrix, its transpose, its rows and its columns: values of few shapes, so that most combine,
@@ -49,6 +96,7 @@ struct Stress<'r, 'm> {
     b: Builder<'m>,
     pool: Vec<Value>,
     dtype: DType,
+    is_large: bool,
 }
 
 impl Stress<'_, '_> {
@@ -62,7 +110,7 @@ impl Stress<'_, '_> {
             (rng.pick(&extents), rng.pick(&extents[..11]))
         };
         let dtype = rng.pick(&[DType::F32, DType::F32, DType::F64, DType::I32]);
-        let mut stress = Stress { rng, b: Builder::new(&module, "stress"), pool: Vec::new(), dtype };
+        let mut stress = Stress { rng, b: Builder::new(&module, "stress"), pool: Vec::new(), dtype, is_large };
         for shape in [&[rows, columns][..], &[columns, rows], &[rows], &[columns], &[]] {
             let name = format!("p{}", stress.pool.len());
             let param = stress.b.param(&name, Type::new(dtype, shape).unwrap());
@@ -140,6 +188,14 @@ impl Stress<'_, '_> {
             }
             8 if rank == 2 => self.b.emit(Op::Transpose([1, 0].into()), &[x]),
             9 if rank > 0 => self.b.reverse(x, [self.rng.below(rank)]),
+            10 if rank == 2 && self.is_large && self.rng.chance(0.5) => {
+                // Over the longer axis, so that the product is small and takes many multiplications.
+                let longer = usize::from(shape.extent(1) > shape.extent(0));
+                let y = self.of_shape(&shape);
+                let axes: Axes = [longer].into();
+                let dims = DotDims { lhs_contract: axes.clone(), rhs_contract: axes, ..DotDims::default() };
+                self.tame(self.b.dot(x, y, dims))
+            }
             10 if rank == 2 => {
                 // Over both axes with a value of the transposed shape.
                 let other = Shape::new(&[shape.extents()[1], shape.extents()[0]]).unwrap();

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 
 use pullback_ir::{DType, Function, parse_module, verify};
 
+use super::random::stress;
 use super::support::inputs::Mood;
 use super::support::program::{Config, random_program};
 use super::support::run::{self, Case};
@@ -195,7 +196,11 @@ fn a_value_that_several_shifted_slices_need_is_computed_once() {
     let mut text = "func @f(%x: f32[512]) -> f32[500] {\n  %e = tanh %x : f32[512]\n".to_owned();
     for number in 0..8 {
         let _ = writeln!(text, "  %a{number} = neg %e : f32[512]");
-        let _ = writeln!(text, "  %w{number} = slice %a{number}, start=[{number}], limit=[{}], stride=[1] : f32[500]", 500 + number);
+        let _ = writeln!(
+            text,
+            "  %w{number} = slice %a{number}, start=[{number}], limit=[{}], stride=[1] : f32[500]",
+            500 + number
+        );
         let sum = if number == 0 { "%w0".to_owned() } else { format!("%s{}", number - 1) };
         let _ = writeln!(text, "  %s{number} = mul {sum}, %w{number} : f32[500]");
     }
@@ -216,6 +221,36 @@ fn an_outer_sum_of_expensive_values_computes_each_once() {
            return %z
          }",
     );
+}
+
+#[test]
+fn what_is_repeated_in_memory_is_computed_before() {
+    // Returned, reshaped, in a packed product, as a part: the repeated value itself is stored, and no operation is between.
+    let uses = [
+        "%y = reverse %b, axes=[0] : f32[200,30]",
+        "%y = reshape %b : f32[100,60]",
+        "%y = dot %w, %b, contract=[1]x[0] : f32[100,30]",
+        "%y = concatenate %b, %b, axis=0 : f32[400,30]",
+        "%y = pad %b, %zero, low=[1,1], high=[0,0] : f32[201,31]",
+        "%y = neg %b : f32[200,30]",
+        "; %b is the result : f32[200,30]",
+    ];
+    let values = ["exp %v : f32[30]", "reduce add %x, axes=[0] : f32[30]", "dot %x, %u, contract=[0]x[0] : f32[30]"];
+    let mut failures = Vec::new();
+    for (value, last) in values.iter().flat_map(|value| uses.map(|last| (value, last))) {
+        let ty = last.rsplit_once(": ").unwrap().1;
+        let result = if last.starts_with('%') { "%y" } else { "%b" };
+        let text = format!(
+            "func @f(%x: f32[50,30], %u: f32[50], %v: f32[30], %w: f32[100,200], %zero: f32) -> {ty} {{
+               %r = {value}
+               %b = broadcast %r, dims=[1] : f32[200,30]
+               {last}
+               return {result}
+             }}"
+        );
+        failures.extend(check_work(&function(&text)).err().map(|message| format!("{message}\n{text}")));
+    }
+    assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
 }
 
 /// A sum of what is itself a sum of `%x` over the other axis, through a cheap operation: nested in its own operand.
@@ -279,7 +314,12 @@ fn normalisations_take_their_moments_once() {
      }";
     check_program(softmax);
     // Over rows.
-    check_program(&softmax.replace("axes=[1] : f32[200]", "axes=[0] : f32[40]").replace("dims=[0]", "dims=[1]").replace("%m : f32[200]", "%m : f32[40]"));
+    check_program(
+        &softmax
+            .replace("axes=[1] : f32[200]", "axes=[0] : f32[40]")
+            .replace("dims=[0]", "dims=[1]")
+            .replace("%m : f32[200]", "%m : f32[40]"),
+    );
 }
 
 /// `count` times an operation and so many views, alternating transposes and reversals.
@@ -370,12 +410,22 @@ fn sums_of_scalars_that_need_each_other_are_ordered() {
 }
 
 #[test]
+fn programs_that_stress_fusion_do_little_more_work() {
+    check_all((0..300).map(|seed| (format!("seed {seed}"), stress(seed))));
+}
+
+#[test]
 fn random_programs_do_little_more_work() {
-    let cases = (0..300).map(|seed| {
+    let cases = (0..300_u64).map(|seed| {
         let steps = 4 + (seed as usize * 7) % 40;
-        let max_elements = if seed % 2 == 0 { 300 } else { 20_000 };
-        let config =
-            Config { steps, max_elements, differentiable: seed % 3 == 0, floats: &[DType::F32], mood: Mood::Tame };
+        let max_elements = if seed.is_multiple_of(2) { 300 } else { 20_000 };
+        let config = Config {
+            steps,
+            max_elements,
+            differentiable: seed.is_multiple_of(3),
+            floats: &[DType::F32],
+            mood: Mood::Tame,
+        };
         (format!("seed {seed}"), random_program(seed, &config))
     });
     check_all(cases);
