@@ -14,7 +14,7 @@ const MEMORY_LIMIT: usize = 8 << 30;
 
 /// One array for each parameter of a function.
 ///
-/// `given` are texts `NAME=FILE.npy` or `NAME=LITERAL`; parameters not given are random if there is a seed.
+/// `given` are texts `NAME=FILE.npy`, `NAME=LITERAL` or `FILE.safetensors` (each of its tensors named like a parameter is that parameter's); parameters not given are random if there is a seed.
 ///
 /// # Errors
 /// If a name is no parameter or given twice, a value does not fit, or inputs are missing.
@@ -30,7 +30,18 @@ pub fn collect(module: &Module, func: FuncId, given: &[String], seed: Option<u64
         )));
     }
     let mut values: Vec<Option<&str>> = vec![None; names.len()];
+    let mut stored: Vec<Option<Array>> = vec![None; names.len()];
     for text in given {
+        if is_safetensors(text) && !text.contains('=') {
+            let arrays = super::safetensors::read(Path::new(text), &names, &types)
+                .map_err(|message| Failure::program(format!("--input {text}: {message}")))?;
+            for (position, array) in arrays {
+                if stored[position].replace(array).is_some() {
+                    return Err(Failure::Usage(format!("--input {text}: %{} is given twice", names[position])));
+                }
+            }
+            continue;
+        }
         let (name, value) = text.split_once('=').ok_or_else(|| {
             Failure::Usage(format!("--input {text}: expected NAME=FILE.npy or NAME=VALUE, as in x=2.5 or x=[1,2]"))
         })?;
@@ -49,21 +60,28 @@ pub fn collect(module: &Module, func: FuncId, given: &[String], seed: Option<u64
             return Err(Failure::Usage(format!("--input {text}: %{name} is given twice")));
         }
     }
-    if seed.is_none() && values.iter().any(Option::is_none) {
-        let missing = list(&names, &types, |position| values[position].is_none());
+    let is_missing = |position: usize| values[position].is_none() && stored[position].is_none();
+    if seed.is_none() && (0..names.len()).any(is_missing) {
+        let missing = list(&names, &types, is_missing);
         return Err(Failure::Usage(format!(
             "these inputs of @{} are missing; give each with --input NAME=FILE.npy, or all with --random SEED:{missing}",
             function.name
         )));
     }
-    let arrays = values.iter().enumerate().map(|(position, value)| match value {
-        Some(value) => read(&names[position], value, types[position]),
-        None => {
+    // A value of its own goes before one from a file of many.
+    let arrays = values.iter().zip(stored).enumerate().map(|(position, given)| match given {
+        (Some(value), _) => read(&names[position], value, types[position]),
+        (None, Some(array)) => Ok(array),
+        (None, None) => {
             let mut stream = super::random::stream(seed.unwrap_or_default(), position);
             super::random::array(types[position], &mut stream).map_err(Failure::program)
         }
     });
     arrays.collect()
+}
+
+fn is_safetensors(text: &str) -> bool {
+    Path::new(text).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("safetensors"))
 }
 
 fn list(names: &[String], types: &[&Type], wanted: impl Fn(usize) -> bool) -> String {

@@ -3,4 +3,5 @@
 pub mod inputs;
 pub mod npy;
 pub mod random;
+pub mod safetensors;
 pub mod show;

@@ -19,10 +19,12 @@ use crate::{Console, Exit, Failure, backend};
 Examples:
   pullback run model.pir --random 1
   pullback run model.pir --input x=x.npy --input w=w.npy --output results
+  pullback run model.pir --input weights.safetensors --input x=x.npy
   pullback run square.pir --input x=1.5 --interpret
   pullback run model.pir --function loss --random 1 --json
 
-Inputs are NumPy files or literals as in the text form: 2.5, [1,2,3], nan. Random inputs
+Inputs are NumPy files or literals as in the text form: 2.5, [1,2,3], nan; a safetensors
+file gives every parameter that one of its tensors is named like. Random inputs
 are standard normal for floats, -8 to 8 for integers (u8: 0 to 16) and fair coins for bool,
 from SplitMix64; the same seed gives the same inputs everywhere.")]
 pub struct Args {
@@ -31,7 +33,7 @@ pub struct Args {
     /// The function to run; without it @main, or the only function
     #[arg(short, long, value_name = "NAME")]
     function: Option<String>,
-    /// An input, from a NumPy file or a literal; repeat for more
+    /// An input, from a NumPy file or a literal, or a safetensors file of several; repeat for more
     #[arg(short, long = "input", value_name = "NAME=FILE.npy")]
     inputs: Vec<String>,
     /// Make the inputs that are not given at random

@@ -97,13 +97,15 @@ impl Grouping<'_> {
         let Place { site, repeated, folds } = self.places[user];
         let role = role(self.function, user);
         let in_dot = matches!(self.function.op(user), Op::Dot(_));
+        // A broadcast that is itself stored.
+        let widens = matches!(self.function.op(user), Op::Broadcast(_));
         let own_site = matches!(role, Role::Reducing | Role::Assembling | Role::Contraction | Role::Free);
         let operands = self.function.args(user).iter().enumerate().filter(|&(_, &arg)| arg == path.value);
         let operands: Vec<usize> = operands.map(|(operand, _)| operand).collect();
         for operand in operands {
             let inner = if own_site { self.sites.intern(result, operand, site) } else { site };
             let site = path.view.map_or(inner, |view| self.sites.intern(view, 0, inner));
-            let repeated = if path.repeats || in_dot || repeated > 0 { repeated + 1 } else { 0 };
+            let repeated = if path.repeats || widens || in_dot || repeated > 0 { repeated + 1 } else { 0 };
             let folds = folds + u32::from(role == Role::Reducing);
             found.push(Consumer { group, place: Place { site, repeated, folds }, in_dot });
             if !own_site {
