@@ -6,11 +6,12 @@ use cranelift_entity::EntitySet;
 use pullback_ir::rewrite::{ValueMap, copy_inst, copy_params, inline_calls};
 use pullback_ir::{Builder, FuncId, Function, Inst, Module, Value, Verified};
 
+use crate::control::Mode;
 use crate::emit;
 use crate::error::Error;
 use crate::prune::prune;
 use crate::reverse::Reverse;
-use crate::trace::{Trace, dependents, derived, trace};
+use crate::trace::{Request, Trace, dependents, derived, trace};
 
 /// The Jacobian-vector product: forward mode.
 ///
@@ -23,7 +24,7 @@ pub fn jvp(module: &Verified<Module>, func: FuncId, wrt: &[usize]) -> Result<Fun
     check_wrt(subject(module, func)?, wrt)?;
     let source = inlined(module, func)?;
     let b = Builder::new(module, &format!("{}_jvp", source.name));
-    let trace = trace(&b, &source, wrt)?;
+    let trace = trace(&b, &source, &Request { wrt, mode: Mode::Joint })?;
     let mut results = trace.map.expect_all(&b, source.results());
     results.extend(trace.result_tangents(&b, &source));
     finish(module, b, &results, "jvp")
@@ -98,12 +99,7 @@ pub fn transpose(module: &Verified<Module>, linear: FuncId, residuals: usize) ->
         cotangents.push(b.param(&format!("{name}_ct"), source.ty(result).clone()));
     }
     let mut reverse = Reverse::new(&b, &source, dependent, map);
-    let results = source.insts().iter().flat_map(|&inst| source.inst_results(inst));
-    for &value in tangents.iter().chain(results) {
-        if let Some(name) = source.value_name(value) {
-            reverse.name_after(value, &primal_name(name));
-        }
-    }
+    reverse.name_after_tangents();
     for (&result, &ct) in source.results().iter().zip(&cotangents) {
         reverse.accumulate(result, ct);
     }
@@ -141,7 +137,7 @@ fn reverse_mode(
 ) -> Result<Function, Error> {
     let source = inlined(module, func)?;
     let forward = Builder::new(module, &source.name);
-    let trace = trace(&forward, &source, wrt)?;
+    let trace = trace(&forward, &source, &Request { wrt, mode: Mode::Split })?;
     let forward = forward.finish(&[]).map_err(|error| Error::build("jvp", error))?;
     let linear = dependents(&forward, &trace.tangent_params);
 

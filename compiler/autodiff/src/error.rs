@@ -1,6 +1,7 @@
 //! What can go wrong: the caller's mistakes, programs that are too large, and bugs of this crate.
 //!
-//! Every operation of the table has its rules, so the only limitation is that of inlining. A rule that misbehaves is
+//! Every operation of the table has its rules; what cannot be differentiated all the same, such as a loop without a bound in reverse, is
+//! [`Error::NoRule`] with the remedy. A rule that misbehaves is
 //! reported as [`Error::Bug`] under its name; it never shows as a silent zero.
 
 use std::sync::Arc;
@@ -78,6 +79,38 @@ pub enum Error {
         message: String,
         /// Where the user wrote it, if known.
         origin: Option<Origin>,
+    },
+    /// An operation has no derivative by one of its floating-point operands.
+    #[error("{}@{function}: {op} cannot be differentiated with respect to %{operand}: {reason}", at(origin))]
+    NoDerivative {
+        /// The function's name.
+        function: Arc<str>,
+        /// The operation.
+        op: &'static str,
+        /// Under which name the operand prints.
+        operand: Arc<str>,
+        /// Why, and what to do instead.
+        reason: &'static str,
+        /// Where the user wrote it, if known.
+        origin: Option<Origin>,
+    },
+    /// An instruction of the program cannot be differentiated as asked.
+    #[error("{}{op} cannot be differentiated here: {message}", at(origin))]
+    NoRule {
+        /// The operation.
+        op: &'static str,
+        /// Why, and what to do.
+        message: String,
+        /// Where the user wrote it, if known.
+        origin: Option<Origin>,
+    },
+    /// A function cannot be batched as asked.
+    #[error("@{function}: {message}")]
+    Batch {
+        /// The function's name.
+        function: Arc<str>,
+        /// What was found and what was expected.
+        message: String,
     },
     /// Calls are inlined first, and inlined the function is too large.
     #[error("@{function}: {message}")]

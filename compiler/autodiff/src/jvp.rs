@@ -6,8 +6,14 @@
 //! floating-point and some tangent is not zero.
 
 mod binary;
+mod cumulative;
+pub(crate) mod indexing;
+mod linear_algebra;
+mod recurrence;
 mod reduce;
+pub(crate) mod sorting;
 mod unary;
+pub(crate) mod windows;
 
 use pullback_ir::{Builder, Comparison, Op, Value};
 
@@ -54,6 +60,38 @@ impl Site<'_> {
     }
 }
 
+/// Why `op` cannot be differentiated by the operand at a position although both are floating-point, if that is so.
+pub(crate) fn refusal(op: &Op, position: usize) -> Option<&'static str> {
+    if let Op::Binary(op) = op { binary::refusal(*op, position) } else { None }
+}
+
+/// What a rule sees of an instruction with several results.
+#[derive(Clone, Copy)]
+pub(crate) struct MultiSite<'a> {
+    /// The operands.
+    pub(crate) args: &'a [Value],
+    /// The results.
+    pub(crate) results: &'a [Value],
+    /// The tangents of the operands.
+    pub(crate) tangents: &'a [Option<Value>],
+}
+
+/// The tangents of several results.
+pub(crate) type Tangents = Result<Vec<Option<Value>>, NoRule>;
+
+/// As [`rule`], for operations that may have several results, some of them not floating-point.
+pub(crate) fn rules(b: &Builder<'_>, op: &Op, site: &MultiSite<'_>) -> Tangents {
+    match op {
+        Op::Sort { axis, keys, descending } => sorting::sort(b, *axis, *keys, *descending, site),
+        Op::TopK { .. } => sorting::top_k(b, site),
+        Op::Barrier => Ok(sorting::hold(b, site.tangents)),
+        _ => match site.results {
+            &[result] => Ok(vec![rule(b, op, &Site { args: site.args, result, tangents: site.tangents })?]),
+            _ => Err(NoRule),
+        },
+    }
+}
+
 /// Builds the tangent of the result of `op`.
 pub(crate) fn rule(b: &Builder<'_>, op: &Op, site: &Site<'_>) -> Tangent {
     match op {
@@ -81,8 +119,45 @@ pub(crate) fn rule(b: &Builder<'_>, op: &Op, site: &Site<'_>) -> Tangent {
             let right = y_t.map(|y_t| b.dot(x, y_t, (**dims).clone()));
             Ok(emit::sum(b, left, right))
         }
+        Op::Conv(spec) => {
+            let [x, kernel] = site.operands()?;
+            let [x_t, kernel_t] = site.tangents()?;
+            let left = x_t.map(|x_t| b.conv(x_t, kernel, (**spec).clone()));
+            let right = kernel_t.map(|kernel_t| b.conv(x, kernel_t, (**spec).clone()));
+            Ok(emit::sum(b, left, right))
+        }
+        Op::Cumulative { kind, axis, reverse } => {
+            cumulative::rule(b, *kind, recurrence::Line { axis: *axis, reverse: *reverse }, site)
+        }
+        Op::DynamicSlice(_) | Op::Gather(_) | Op::Windows(_) | Op::OverlapAdd { .. } => indexing::read(b, op, site),
+        Op::DynamicUpdateSlice => indexing::update(b, site),
+        Op::Scatter { kind, dims } => indexing::scatter(b, *kind, dims, site),
+        Op::ReduceWindow { kind, spec } => windows::reduce_window(b, *kind, spec, site),
+        Op::SelectAndScatter { .. } => windows::select_and_scatter(b, op, site),
+        Op::Sort { .. } | Op::TopK { .. } | Op::Barrier => {
+            let site = MultiSite { args: site.args, results: &[site.result], tangents: site.tangents };
+            Ok(rules(b, op, &site)?.into_iter().next().flatten())
+        }
+        Op::Cholesky => linear_algebra::cholesky(b, site),
+        Op::TriangularSolve { .. } => linear_algebra::triangular_solve(b, op, site),
+        // The bits of a number do not change smoothly.
+        Op::Bitcast(_) => Ok(None),
         // Without operands, or without a floating-point result; and calls are inlined before.
-        Op::Constant(_) | Op::Iota { .. } | Op::Compare(_) | Op::IsFinite | Op::Call(_) => Err(NoRule),
+        Op::Constant(_)
+        | Op::Iota { .. }
+        | Op::Compare(_)
+        | Op::IsFinite
+        | Op::ArgReduce { .. }
+        | Op::RandomBits(_)
+        | Op::Call(_) => Err(NoRule),
+        // The drivers differentiate regions.
+        Op::Scan(_)
+        | Op::While(_)
+        | Op::Cond
+        | Op::Switch
+        | Op::CustomDerivative(_)
+        | Op::TransposeRule { .. }
+        | Op::Checkpoint => Err(NoRule),
     }
 }
 

@@ -72,16 +72,20 @@
 //! leak in. At NaN operands the derivative is 0 or NaN and otherwise unspecified.
 #![forbid(unsafe_code)]
 
+mod batch;
 mod compose;
+mod control;
 mod emit;
 mod error;
 mod jvp;
 mod linearize;
+mod op_derivative;
 mod prune;
 mod reverse;
 mod trace;
 mod transpose;
 
+pub use batch::vmap;
 pub use compose::{grad, jvp, transpose, value_and_grad, vjp};
 pub use error::Error;
 pub use linearize::{Linearized, linearize};

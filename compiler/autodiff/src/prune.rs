@@ -14,20 +14,12 @@ use pullback_ir::{BuildError, Builder, Function, Inst, Literal, Module, Op};
 /// A copy of `function` with its parameters, its results and the instructions that the results need; of the constants
 /// that rules made, one of each.
 pub(crate) fn prune(module: &Module, function: &Function) -> Result<Function, BuildError> {
-    let mut needed = EntitySet::new();
-    needed.extend(function.results().iter().copied());
-    let mut kept = Vec::with_capacity(function.insts().len());
-    for &inst in function.insts().iter().rev() {
-        if function.inst_results(inst).iter().any(|&result| needed.contains(result)) {
-            needed.extend(function.args(inst).iter().copied());
-            kept.push(inst);
-        }
-    }
+    let live = live(function);
     let b = Builder::new(module, &function.name);
     let mut map = ValueMap::new();
     copy_params(&b, function, &mut map);
     let mut constants = HashMap::new();
-    for &inst in kept.iter().rev() {
+    for &inst in function.insts().iter().filter(|&&inst| live.contains(inst)) {
         let Some(literal) = derived_constant(function, inst) else {
             copy_inst(&b, function, inst, &mut map);
             continue;
@@ -41,6 +33,20 @@ pub(crate) fn prune(module: &Module, function: &Function) -> Result<Function, Bu
     }
     let results = map.expect_all(&b, function.results());
     b.finish(&results)
+}
+
+/// The instructions that the results need.
+pub(crate) fn live(function: &Function) -> EntitySet<Inst> {
+    let mut needed = EntitySet::new();
+    needed.extend(function.results().iter().copied());
+    let mut live = EntitySet::new();
+    for &inst in function.insts().iter().rev() {
+        if function.inst_results(inst).iter().any(|&result| needed.contains(result)) {
+            needed.extend(function.args(inst).iter().copied());
+            live.insert(inst);
+        }
+    }
+    live
 }
 
 /// The literal of a constant that differentiation made and did not name.

@@ -10,6 +10,7 @@ use cranelift_entity::{EntityRef, EntitySet, SecondaryMap};
 use pullback_ir::rewrite::{ValueMap, copy_inst};
 use pullback_ir::{Builder, Function, Inst, Value};
 
+use crate::control::{self, TransposeError};
 use crate::emit;
 use crate::error::Error;
 use crate::trace::{check_contribution, derived};
@@ -96,12 +97,18 @@ impl<'a, 'm> Reverse<'a, 'm> {
     }
 
     fn transpose(&mut self, inst: Inst) -> Result<(), Error> {
-        let &[result] = self.source.inst_results(inst) else { return Ok(()) };
-        let Some(ct) = self.cotangent(result) else { return Ok(()) };
+        let results = self.source.inst_results(inst);
+        if !results.iter().any(|&result| self.linear.contains(result)) {
+            return Ok(());
+        }
+        let result_cts: Vec<Option<Value>> = results.iter().map(|&result| self.cotangent(result)).collect();
+        if result_cts.iter().all(Option::is_none) {
+            return Ok(());
+        }
         let op = self.source.op(inst);
         let rule = format!("transpose of {}", op.name());
         let provenance = self.source.provenance(inst);
-        let primal = match (&provenance.derivation, self.source.value_name(result)) {
+        let primal = match (&provenance.derivation, self.source.value_name(results[0])) {
             (Some(derivation), _) => &derivation.primal,
             (None, Some(name)) => name,
             (None, None) => &Arc::default(),
@@ -109,12 +116,22 @@ impl<'a, 'm> Reverse<'a, 'm> {
         self.b.set_provenance(derived(provenance.origin.clone(), &rule, primal));
         let args = self.source.args(inst);
         let operands: Vec<Operand> = args.iter().map(|&arg| self.operand(arg)).collect();
-        let cts = transpose::rule(self.b, op, &operands, ct).map_err(|NotLinear(message)| Error::NotLinear {
+        let not_linear = |message: &str| Error::NotLinear {
             function: self.source.name.clone(),
             op: op.name(),
             message: message.into(),
             origin: provenance.origin.clone(),
-        })?;
+        };
+        let cts = if control::is_control(op) {
+            control::transpose(self.b, op, &self.source.region_functions(inst), &operands, &result_cts).map_err(
+                |error| match error {
+                    TransposeError::NotLinear(message) => not_linear(message),
+                    TransposeError::Inside(error) => error,
+                },
+            )?
+        } else {
+            transpose::rules(self.b, op, &operands, &result_cts).map_err(|NotLinear(message)| not_linear(message))?
+        };
         for (&arg, ct) in args.iter().zip(cts) {
             if let Some(ct) = ct {
                 check_contribution(self.b, &rule, ct, self.source.ty(arg))?;
@@ -122,6 +139,18 @@ impl<'a, 'm> Reverse<'a, 'm> {
             }
         }
         Ok(())
+    }
+
+    /// Names cotangents after the primal values whose tangents the linear values are, by their names.
+    pub(crate) fn name_after_tangents(&mut self) {
+        let source = self.source;
+        let results = source.insts().iter().flat_map(|&inst| source.inst_results(inst));
+        let values: Vec<Value> = source.params().iter().chain(results).copied().collect();
+        for value in values {
+            if let Some(name) = source.value_name(value).filter(|_| self.linear.contains(value)) {
+                self.name_after(value, &name.strip_suffix("_t").unwrap_or(name).into());
+            }
+        }
     }
 
     fn operand(&self, arg: Value) -> Operand {

@@ -4,19 +4,20 @@
 //! provenance of what rules build, and the type check of what they return.
 //!
 //! Invariant of a [`Trace`]: what a rule built for one primal instruction is contiguous, a [`Step`]; a step uses
-//! primal values, tangents and its own values, and only its tangent is used outside.
+//! primal values, tangents and its own values, and only its tangents are used outside.
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use cranelift_entity::packed_option::PackedOption;
 use cranelift_entity::{EntitySet, SecondaryMap};
-use pullback_ir::rewrite::{ValueMap, copy_inst, copy_params};
-use pullback_ir::{Builder, Derivation, Function, Inst, Origin, Provenance, Type, Value, print};
+use pullback_ir::rewrite::{ValueMap, copy_inst, copy_params, map_results};
+use pullback_ir::{Builder, Derivation, Function, Inst, Module, Origin, Provenance, Type, Value, print};
 
+use crate::control::{self, Mode};
 use crate::emit;
 use crate::error::Error;
-use crate::jvp::{self, Site};
+use crate::jvp::{self, MultiSite, Site};
 
 /// What a JVP rule built: positions in the list of instructions.
 pub(crate) type Step = Range<usize>;
@@ -35,30 +36,56 @@ pub(crate) struct Trace {
     pub(crate) printed: SecondaryMap<Value, Arc<str>>,
 }
 
+/// What to build tangents by, and how.
+#[derive(Clone, Copy)]
+pub(crate) struct Request<'a> {
+    /// Positions of the parameters to differentiate by.
+    pub(crate) wrt: &'a [usize],
+    /// What becomes of instructions with regions.
+    pub(crate) mode: Mode,
+}
+
 /// Copies `source`, which has no calls, into `b` and builds the tangents for parameters `wrt`.
 ///
 /// # Errors
-/// Only for bugs in the rules.
-pub(crate) fn trace(b: &Builder<'_>, source: &Function, wrt: &[usize]) -> Result<Trace, Error> {
+/// For what an operation has no derivative by or in this mode; otherwise only for bugs in the rules.
+pub(crate) fn trace(b: &Builder<'_>, source: &Function, request: &Request<'_>) -> Result<Trace, Error> {
     let mut trace = Trace {
         map: ValueMap::new(),
         tangents: SecondaryMap::new(),
-        tangent_params: Vec::with_capacity(wrt.len()),
+        tangent_params: Vec::with_capacity(request.wrt.len()),
         steps: Vec::new(),
         printed: printed_names(b, source),
     };
     copy_params(b, source, &mut trace.map);
-    for &index in wrt {
+    for &index in request.wrt {
         let param = source.params()[index];
         let tangent = b.param(&format!("{}_t", trace.printed[param]), source.ty(param).clone());
         trace.tangents[param] = tangent.into();
         trace.tangent_params.push(tangent);
     }
     for &inst in source.insts() {
-        copy_inst(b, source, inst, &mut trace.map);
-        trace.differentiate(b, source, inst)?;
+        if control::is_control(source.op(inst)) {
+            trace.control(b, source, inst, request.mode)?;
+        } else {
+            copy_inst(b, source, inst, &mut trace.map);
+            trace.differentiate(b, source, inst)?;
+        }
     }
     Ok(trace)
+}
+
+/// A function from the parameters of `source` and then the tangents of those in `wrt`, to its results and then the tangents of those in
+/// `outputs`; loops carry both.
+///
+/// # Errors
+/// As [`trace`].
+pub(crate) fn joint(module: &Module, source: &Function, wrt: &[usize], outputs: &[usize]) -> Result<Function, Error> {
+    let b = Builder::new(module, &source.name);
+    let trace = trace(&b, source, &Request { wrt, mode: Mode::Joint })?;
+    let mut results = trace.map.expect_all(&b, source.results());
+    results.extend(trace.tangents_of(&b, source, outputs));
+    b.finish(&results).map_err(|error| Error::build("jvp", error))
 }
 
 fn printed_names(b: &Builder<'_>, source: &Function) -> SecondaryMap<Value, Arc<str>> {
@@ -70,40 +97,118 @@ fn printed_names(b: &Builder<'_>, source: &Function) -> SecondaryMap<Value, Arc<
 }
 
 impl Trace {
-    /// Applies the JVP rule of an instruction of the source, if an operand is active and the result can be.
+    /// Applies the JVP rule of an instruction of the source, if an operand is active and a result can be.
     fn differentiate(&mut self, b: &Builder<'_>, source: &Function, inst: Inst) -> Result<(), Error> {
-        let args = source.args(inst);
-        let &[result] = source.inst_results(inst) else { return Ok(()) };
-        let tangents: Vec<Option<Value>> = args.iter().map(|&arg| self.tangents[arg].expand()).collect();
-        if !source.ty(result).dtype.is_float() || tangents.iter().all(Option::is_none) {
+        let results = source.inst_results(inst);
+        let tangents = self.operand_tangents(source, inst);
+        if tangents.iter().all(Option::is_none) || !results.iter().any(|&result| source.ty(result).dtype.is_float()) {
+            return Ok(());
+        }
+        let op = source.op(inst);
+        self.check_active(source, inst, &tangents)?;
+        let rule = format!("jvp of {}", op.name());
+        let origin = &source.provenance(inst).origin;
+        b.set_provenance(derived(origin.clone(), &rule, &self.printed[results[0]]));
+        let start = b.function().insts().len();
+        let args = self.map.expect_all(b, source.args(inst));
+        let new = self.map.expect_all(b, results);
+        let found = match new[..] {
+            [result] => {
+                jvp::rule(b, op, &Site { args: &args, result, tangents: &tangents }).map(|tangent| vec![tangent])
+            }
+            _ => jvp::rules(b, op, &MultiSite { args: &args, results: &new, tangents: &tangents }),
+        };
+        let found = found.map_err(|jvp::NoRule| Error::Bug {
+            rule: rule.clone(),
+            message: "it was asked for a tangent that the operation cannot have".into(),
+            origin: origin.clone(),
+        })?;
+        self.define(b, source, inst, &found, &rule)?;
+        self.steps.push(start..b.function().insts().len());
+        Ok(())
+    }
+
+    /// Primal and tangents of an instruction with regions.
+    fn control(&mut self, b: &Builder<'_>, source: &Function, inst: Inst, mode: Mode) -> Result<(), Error> {
+        let results = source.inst_results(inst);
+        let tangents = self.operand_tangents(source, inst);
+        if tangents.iter().all(Option::is_none) || !results.iter().any(|&result| source.ty(result).dtype.is_float()) {
+            copy_inst(b, source, inst, &mut self.map);
             return Ok(());
         }
         let op = source.op(inst);
         let rule = format!("jvp of {}", op.name());
-        b.set_provenance(derived(source.provenance(inst).origin.clone(), &rule, &self.printed[result]));
-        let start = b.function().insts().len();
-        let args = self.map.expect_all(b, args);
-        let site = Site { args: &args, result: self.map.expect(b, result), tangents: &tangents };
-        let tangent = jvp::rule(b, op, &site).map_err(|jvp::NoRule| Error::Bug {
-            rule: rule.clone(),
-            message: "it was asked for a tangent that the operation cannot have".into(),
-            origin: source.provenance(inst).origin.clone(),
-        })?;
-        if let Some(tangent) = tangent {
-            check_contribution(b, &rule, tangent, source.ty(result))?;
+        let provenance = source.provenance(inst);
+        let site = control::Site {
+            op,
+            regions: source.region_functions(inst),
+            args: self.map.expect_all(b, source.args(inst)),
+            tangents,
+            mode,
+            primal: provenance.clone(),
+            derived: derived(provenance.origin.clone(), &rule, &self.printed[results[0]]),
+        };
+        let control::Derived { results, start, tangents } = control::differentiate(b, &site)?;
+        if b.has_failed() {
+            let message = "it built an instruction that does not infer".into();
+            return Err(Error::Bug { rule, message, origin: provenance.origin.clone() });
+        }
+        map_results(b, source, inst, &results, &mut self.map);
+        self.define(b, source, inst, &tangents, &rule)?;
+        self.steps.push(start..b.function().insts().len());
+        Ok(())
+    }
+
+    fn operand_tangents(&self, source: &Function, inst: Inst) -> Vec<Option<Value>> {
+        source.args(inst).iter().map(|&arg| self.tangents[arg].expand()).collect()
+    }
+
+    /// Refuses an operand that has a tangent and that the operation has no derivative by.
+    fn check_active(&self, source: &Function, inst: Inst, tangents: &[Option<Value>]) -> Result<(), Error> {
+        let op = source.op(inst);
+        let mut active = (0..tangents.len()).filter(|&position| tangents[position].is_some());
+        match active.find_map(|position| Some((position, jvp::refusal(op, position)?))) {
+            None => Ok(()),
+            Some((position, reason)) => Err(Error::NoDerivative {
+                function: source.name.clone(),
+                op: op.name(),
+                operand: self.printed[source.args(inst)[position]].clone(),
+                reason,
+                origin: source.provenance(inst).origin.clone(),
+            }),
+        }
+    }
+
+    /// Takes the tangents of the results of an instruction, with their names.
+    fn define(
+        &mut self,
+        b: &Builder<'_>,
+        source: &Function,
+        inst: Inst,
+        tangents: &[Option<Value>],
+        rule: &str,
+    ) -> Result<(), Error> {
+        for (&result, &tangent) in source.inst_results(inst).iter().zip(tangents) {
+            let Some(tangent) = tangent else { continue };
+            check_contribution(b, rule, tangent, source.ty(result))?;
             if source.value_name(result).is_some() {
                 b.name(tangent, &format!("{}_t", self.printed[result]));
             }
             self.tangents[result] = tangent.into();
         }
-        self.steps.push(start..b.function().insts().len());
         Ok(())
     }
 
     /// The tangents of the floating-point results of the source, constants for symbolic zeros.
     pub(crate) fn result_tangents(&self, b: &Builder<'_>, source: &Function) -> Vec<Value> {
-        let floats = source.results().iter().filter(|&&result| source.ty(result).dtype.is_float());
-        let tangents = floats.map(|&result| {
+        let floats = (0..source.results().len()).filter(|&at| source.ty(source.results()[at]).dtype.is_float());
+        self.tangents_of(b, source, &floats.collect::<Vec<_>>())
+    }
+
+    /// The tangents of the results at positions, constants for symbolic zeros.
+    pub(crate) fn tangents_of(&self, b: &Builder<'_>, source: &Function, outputs: &[usize]) -> Vec<Value> {
+        let tangents = outputs.iter().map(|&at| {
+            let result = source.results()[at];
             self.tangents[result].expand().unwrap_or_else(|| {
                 b.set_provenance(derived(None, "zero tangent", &self.printed[result]));
                 let zero = emit::zero(b, source.ty(result));

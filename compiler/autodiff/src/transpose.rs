@@ -4,9 +4,17 @@
 //! known. `None` is a symbolic zero, and what it returns at known operands. An operation that is not linear in its
 //! linear operands is refused: the drivers make an error of it.
 
-use pullback_ir::{Axes, Binary, Builder, DotDims, Op, PadSpec, Reduction, Shape, SliceSpec, Type, Unary, Value};
+mod conv;
+mod dot;
+mod indexing;
+mod moves;
+mod windows;
+
+use pullback_ir::op::{Cumulation, Pooling};
+use pullback_ir::{Axes, Binary, Builder, Op, Reduction, Type, Unary, Value};
 
 use crate::emit;
+use crate::jvp::sorting::hold;
 
 /// An operand of a linear instruction.
 #[derive(Clone, Debug)]
@@ -26,6 +34,15 @@ pub(crate) type Cotangents = Result<Vec<Option<Value>>, NotLinear>;
 
 const NO_RULE: NotLinear = NotLinear("the operation is not linear");
 const OFFSET: NotLinear = NotLinear("an operand that does not depend on them is added");
+
+/// As [`rule`], for operations that may have several results; not all cotangents are symbolic zeros.
+pub(crate) fn rules(b: &Builder<'_>, op: &Op, operands: &[Operand], cts: &[Option<Value>]) -> Cotangents {
+    match (op, cts) {
+        (Op::Barrier, _) => barrier(b, operands, cts),
+        (_, &[Some(ct)]) => rule(b, op, operands, ct),
+        _ => Err(NO_RULE),
+    }
+}
 
 /// Builds the cotangents of `operands` from `ct`, the cotangent of the result of `op`.
 pub(crate) fn rule(b: &Builder<'_>, op: &Op, operands: &[Operand], ct: Value) -> Cotangents {
@@ -47,18 +64,39 @@ pub(crate) fn rule(b: &Builder<'_>, op: &Op, operands: &[Operand], ct: Value) ->
         }
         Op::Transpose(perm) => {
             let ty = only(operands)?;
-            one(emit::moved(b, ct, ty, || b.transpose(ct, inverse(perm))))
+            one(emit::moved(b, ct, ty, || b.transpose(ct, moves::inverse(perm))))
         }
         Op::Reverse(axes) => one(emit::moved(b, ct, only(operands)?, || b.reverse(ct, axes.clone()))),
-        Op::Slice(spec) => one(slice(b, spec, &only(operands)?.shape, ct)),
-        Op::Pad(spec) => pad(b, spec, operands, ct),
-        Op::Concatenate { axis } => concatenate(b, *axis, operands, ct),
+        Op::Slice(spec) => one(moves::slice(b, spec, &only(operands)?.shape, ct)),
+        Op::Pad(spec) => moves::pad(b, spec, operands, ct),
+        Op::Concatenate { axis } => moves::concatenate(b, *axis, operands, ct),
         Op::Reduce { kind: Reduction::Add, axes } => {
             let shape = &only(operands)?.shape;
             let kept = (0..shape.rank()).filter(|axis| !axes.contains(axis)).collect();
             one(emit::broadcast(b, ct, shape, kept))
         }
-        Op::Dot(dims) => dot(b, dims, operands, ct),
+        Op::Dot(dims) => dot::dot(b, dims, operands, ct),
+        Op::Conv(spec) => conv::conv(b, spec, operands, ct),
+        Op::Barrier => barrier(b, operands, &[Some(ct)]),
+        Op::Cumulative { kind: Cumulation::Add, axis, reverse } => {
+            only(operands)?;
+            one(b.cumulative(Cumulation::Add, ct, *axis, !reverse))
+        }
+        Op::DynamicSlice(_) => indexing::dynamic_slice(b, operands, ct),
+        Op::DynamicUpdateSlice => indexing::dynamic_update_slice(b, operands, ct),
+        Op::Gather(spec) => indexing::gather(b, spec, operands, ct),
+        Op::Scatter { kind, dims } => indexing::scatter(b, *kind, dims, operands, ct),
+        Op::Windows(spec) => windows::windows(b, spec, operands, ct),
+        Op::OverlapAdd { spec, .. } => windows::overlap_add(b, spec, operands, ct),
+        Op::ReduceWindow { kind: Pooling::Add, spec } => windows::reduce_window_add(b, spec, operands, ct),
+        Op::SelectAndScatter { kind, spec } => windows::select_and_scatter(b, *kind, spec, operands, ct),
+        Op::TriangularSolve { left, lower, transpose, unit } => {
+            let &[Operand::Known(a), Operand::Linear(_)] = operands else {
+                return Err(NotLinear("the matrix depends on them"));
+            };
+            let op = Op::TriangularSolve { left: *left, lower: *lower, transpose: !transpose, unit: *unit };
+            Ok(vec![None, Some(b.emit(op, &[a, ct]))])
+        }
         Op::Reduce {
             kind: Reduction::Mul | Reduction::Max | Reduction::Min | Reduction::And | Reduction::Or, ..
         }
@@ -67,7 +105,24 @@ pub(crate) fn rule(b: &Builder<'_>, op: &Op, operands: &[Operand], ct: Value) ->
         | Op::Compare(_)
         | Op::IsFinite
         | Op::Clamp
-        | Op::Call(_) => Err(NO_RULE),
+        | Op::Call(_)
+        | Op::Bitcast(_)
+        | Op::ArgReduce { .. }
+        | Op::Cumulative {
+            kind: Cumulation::Mul | Cumulation::Max | Cumulation::Min | Cumulation::LogSumExp, ..
+        }
+        | Op::ReduceWindow { kind: Pooling::Max | Pooling::Min, .. }
+        | Op::Sort { .. }
+        | Op::TopK { .. }
+        | Op::RandomBits(_)
+        | Op::Cholesky
+        | Op::Scan(_)
+        | Op::While(_)
+        | Op::Cond
+        | Op::Switch
+        | Op::CustomDerivative(_)
+        | Op::TransposeRule { .. }
+        | Op::Checkpoint => Err(NO_RULE),
     }
 }
 
@@ -112,7 +167,14 @@ fn unary(b: &Builder<'_>, op: Unary, ct: Value) -> Cotangents {
         | Unary::Tanh
         | Unary::Logistic
         | Unary::Erf
-        | Unary::Erfc => Err(NO_RULE),
+        | Unary::Erfc
+        | Unary::ErfInv
+        | Unary::Lgamma
+        | Unary::Digamma
+        | Unary::BesselI0e
+        | Unary::BesselI1e
+        | Unary::PopulationCount
+        | Unary::StopGradient => Err(NO_RULE),
     }
 }
 
@@ -137,7 +199,11 @@ fn binary(b: &Builder<'_>, op: Binary, operands: &[Operand], ct: Value) -> Cotan
         | Binary::Min
         | Binary::And
         | Binary::Or
-        | Binary::Xor => Err(NO_RULE),
+        | Binary::Xor
+        | Binary::ShiftLeft
+        | Binary::ShiftRight
+        | Binary::ShiftRightLogical
+        | Binary::Polygamma => Err(NO_RULE),
     }
 }
 
@@ -160,164 +226,12 @@ fn select(b: &Builder<'_>, operands: &[Operand], ct: Value) -> Cotangents {
     Ok(vec![None, x_ct, y_ct])
 }
 
-fn inverse(perm: &[usize]) -> Vec<usize> {
-    let mut inverse = vec![0; perm.len()];
-    for (position, &axis) in perm.iter().enumerate() {
-        inverse[axis] = position;
-    }
-    inverse
-}
-
-/// Zeros around and between what was taken.
-fn slice(b: &Builder<'_>, spec: &SliceSpec, shape: &Shape, ct: Value) -> Value {
-    let extents = shape.extents();
-    let taken = b.shape(ct).extents();
-    let (mut low, mut high, mut interior) = (Vec::new(), Vec::new(), Vec::new());
-    for (axis, &extent) in extents.iter().enumerate() {
-        let (start, stride) = (spec.start[axis], spec.stride[axis]);
-        // A stride beyond the extent never separates two positions.
-        let gap = if taken[axis] > 1 { stride - 1 } else { 0 };
-        let spread = taken[axis] + taken[axis].saturating_sub(1) * gap;
-        low.push(start as i64);
-        high.push((extent - start - spread) as i64);
-        interior.push(gap);
-    }
-    if low.iter().chain(&high).all(|&n| n == 0) && interior.iter().all(|&n| n == 0) {
-        return ct;
-    }
-    let zero = emit::zero(b, &b.ty(ct).with_shape(Shape::scalar()));
-    b.pad(ct, zero, PadSpec { low: low.into(), high: high.into(), interior: interior.into() })
-}
-
-/// To the operand what its positions got, zeros where they were removed; to the padding value the sum over the rest.
-fn pad(b: &Builder<'_>, spec: &PadSpec, operands: &[Operand], ct: Value) -> Cotangents {
-    let [x, value] = operands else { return Err(NO_RULE) };
-    let x_ty = match x {
-        Operand::Linear(ty) => ty.clone(),
-        &Operand::Known(x) => b.ty(x),
-    };
-    let x_ct = passed(b, x, || ct)?.and_then(|ct| unpad(b, spec, &x_ty.shape, ct));
-    let value_ct = passed(b, value, || {
-        // Selected by a mask instead of subtracting the operand's part from the sum: nothing cancels.
-        let inside = b.splat(&x_ty.with_dtype(pullback_ir::DType::Bool), 0.0);
-        let outside = b.splat(&Type::scalar(pullback_ir::DType::Bool), 1.0);
-        let mask = b.pad(inside, outside, spec.clone());
-        let rest = b.select(mask, ct, emit::zero(b, &b.ty(ct)));
-        b.reduce_add(rest, (0..x_ty.rank()).collect::<Axes>())
-    })?;
-    Ok(vec![x_ct, value_ct])
-}
-
-/// The part of `ct` at the positions of an operand of this shape within its padded form, with zeros where negative
-/// padding removed the operand's elements; a symbolic zero if it removed all.
-fn unpad(b: &Builder<'_>, spec: &PadSpec, shape: &Shape, ct: Value) -> Option<Value> {
-    let padded = b.shape(ct).extents();
-    let (mut start, mut limit, mut stride) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut low, mut high) = (Vec::new(), Vec::new());
-    for (axis, extent) in shape.extents().into_iter().enumerate() {
-        // Element i is at `offset + i step`; which of them are within the result? Wide numbers, for padding may be
-        // huge.
-        let (offset, step) = (i128::from(spec.low[axis]), spec.interior[axis] as i128 + 1);
-        let first = div_ceil(-offset, step).max(0);
-        let end = div_ceil(padded[axis] as i128 - offset, step).min(extent as i128);
-        if first >= end {
-            return None;
-        }
-        start.push((offset + first * step) as usize);
-        limit.push((offset + (end - 1) * step + 1) as usize);
-        stride.push(if end - first > 1 { step as usize } else { 1 });
-        low.push(first as i64);
-        high.push((extent as i128 - end) as i64);
-    }
-    let kept = emit::slice(b, ct, &start, &limit, &stride);
-    if low.iter().chain(&high).all(|&n| n == 0) {
-        return Some(kept);
-    }
-    let zero = emit::zero(b, &b.ty(ct).with_shape(Shape::scalar()));
-    let interior = vec![0; shape.rank()].into();
-    Some(b.pad(kept, zero, PadSpec { low: low.into(), high: high.into(), interior }))
-}
-
-/// The least integer not below `x / y`, for positive `y`.
-fn div_ceil(x: i128, y: i128) -> i128 {
-    -(-x).div_euclid(y)
-}
-
-fn concatenate(b: &Builder<'_>, axis: usize, operands: &[Operand], ct: Value) -> Cotangents {
-    let mut start = vec![0; b.shape(ct).rank()];
-    let mut limit = b.shape(ct).extents();
-    let stride = vec![1; start.len()];
-    let mut cts = Vec::with_capacity(operands.len());
-    for operand in operands {
-        let shape = match operand {
-            Operand::Linear(ty) => ty.shape.clone(),
-            &Operand::Known(value) => b.shape(value),
-        };
-        limit[axis] = start[axis] + shape.extent(axis).unwrap_or(0);
-        cts.push(passed(b, operand, || emit::slice(b, ct, &start, &limit, &stride))?);
-        start[axis] = limit[axis];
-    }
-    Ok(cts)
-}
-
-fn dot(b: &Builder<'_>, dims: &DotDims, operands: &[Operand], ct: Value) -> Cotangents {
-    match operands {
-        [Operand::Linear(x), Operand::Known(y)] => {
-            let x = Side { batch: &dims.lhs_batch, contract: &dims.lhs_contract, free: dims.lhs_free(x.rank()) };
-            let free = dims.rhs_free(b.shape(*y).rank());
-            let y_side = Side { batch: &dims.rhs_batch, contract: &dims.rhs_contract, free };
-            Ok(vec![Some(dot_side(b, &x, (*y, &y_side), ct, true)), None])
-        }
-        [Operand::Known(x), Operand::Linear(y)] => {
-            let y = Side { batch: &dims.rhs_batch, contract: &dims.rhs_contract, free: dims.rhs_free(y.rank()) };
-            let free = dims.lhs_free(b.shape(*x).rank());
-            let x_side = Side { batch: &dims.lhs_batch, contract: &dims.lhs_contract, free };
-            Ok(vec![None, Some(dot_side(b, &y, (*x, &x_side), ct, false))])
-        }
-        _ => Err(NotLinear("both factors depend on them")),
-    }
-}
-
-/// The axes of one operand of a product.
-struct Side<'a> {
-    batch: &'a Axes,
-    contract: &'a Axes,
-    free: Vec<usize>,
-}
-
-/// The cotangent of the operand with axes `side`: `ct` times the other operand over the other's free axes. For
-/// Y = XW these are G W^T and X^T G. Of the two orders of operands the one that needs no transpose is taken.
-fn dot_side(b: &Builder<'_>, side: &Side<'_>, other: (Value, &Side<'_>), ct: Value, is_left: bool) -> Value {
-    let (other, other_side) = other;
-    let batches = side.batch.len();
-    // The result's axes are batch, free of the left, free of the right.
-    let other_start = if is_left { batches + side.free.len() } else { batches };
-    let ct_batch: Axes = (0..batches).collect();
-    let ct_contract: Axes = (other_start..other_start + other_side.free.len()).collect();
-    let other_contract: Axes = other_side.free.clone().into();
-    // Free axes keep their order within their operand, so the other's contracted ones come out sorted.
-    let mut pairs: Vec<(usize, usize)> =
-        other_side.contract.iter().copied().zip(side.contract.iter().copied()).collect();
-    pairs.sort_unstable();
-    let contracted = pairs.iter().map(|&(_, axis)| axis);
-    let batch = side.batch.iter().copied();
-    let ct_first: Vec<usize> = batch.clone().chain(side.free.iter().copied()).chain(contracted.clone()).collect();
-    let other_first: Vec<usize> = batch.chain(contracted).chain(side.free.iter().copied()).collect();
-    let in_order = |axes: &[usize]| axes.is_sorted();
-    if in_order(&other_first) && !(is_left && in_order(&ct_first)) {
-        let dims = DotDims {
-            lhs_batch: other_side.batch.clone(),
-            rhs_batch: ct_batch,
-            lhs_contract: other_contract,
-            rhs_contract: ct_contract,
-        };
-        return b.dot(other, ct, dims);
-    }
-    let dims = DotDims {
-        lhs_batch: ct_batch,
-        rhs_batch: other_side.batch.clone(),
-        lhs_contract: ct_contract,
-        rhs_contract: other_contract,
-    };
-    b.transpose(b.dot(ct, other, dims), inverse(&ct_first))
+/// The cotangents, held back together; symbolic zeros stay what they are.
+fn barrier(b: &Builder<'_>, operands: &[Operand], cts: &[Option<Value>]) -> Cotangents {
+    let held = hold(b, cts);
+    let each = operands.iter().zip(held).map(|(operand, ct)| match ct {
+        Some(ct) => passed(b, operand, || ct),
+        None => Ok(None),
+    });
+    each.collect()
 }

@@ -6,7 +6,8 @@ mod common;
 use common::{add, count, find, floats, load, text};
 use pullback_autodiff::{grad, jvp, linearize, transpose, vjp};
 use pullback_ir::{
-    Binary, Builder, Function, Module, Op, Origin, Provenance, Reduction, Type, Unary, Verified, verify,
+    Binary, Builder, Cumulation, Function, Module, Op, Origin, Pooling, Provenance, Reduction, ScatterKind, Type,
+    Unary, Verified, verify,
 };
 
 const LOSS: &str = "
@@ -207,8 +208,37 @@ fn is_linear(op: &Op) -> bool {
         | Op::Slice(_)
         | Op::Pad(_)
         | Op::Concatenate { .. }
+        | Op::Barrier
+        | Op::DynamicSlice(_)
+        | Op::DynamicUpdateSlice
+        | Op::Gather(_)
+        | Op::Windows(_)
+        | Op::OverlapAdd { .. }
+        | Op::SelectAndScatter { .. }
+        | Op::Conv(_)
+        | Op::Scan(_)
+        | Op::Cond
+        | Op::Switch
+        | Op::TransposeRule { .. }
         | Op::Dot(_) => true,
-        Op::Iota { .. } | Op::Compare(_) | Op::IsFinite | Op::Clamp | Op::Call(_) => false,
+        Op::Cumulative { kind, .. } => *kind == Cumulation::Add,
+        Op::Scatter { kind, .. } => matches!(kind, ScatterKind::Set | ScatterKind::Add),
+        Op::ReduceWindow { kind, .. } => *kind == Pooling::Add,
+        Op::TriangularSolve { .. } => true,
+        Op::Iota { .. }
+        | Op::Compare(_)
+        | Op::IsFinite
+        | Op::Clamp
+        | Op::Bitcast(_)
+        | Op::ArgReduce { .. }
+        | Op::Sort { .. }
+        | Op::TopK { .. }
+        | Op::RandomBits(_)
+        | Op::Cholesky
+        | Op::While(_)
+        | Op::CustomDerivative(_)
+        | Op::Checkpoint
+        | Op::Call(_) => false,
     }
 }
 

@@ -171,6 +171,48 @@ impl Array {
         Self::new(self.shape.clone(), elements)
     }
 
+    /// An array of zeros, `false` for `bool`.
+    pub(crate) fn zeros(ty: &Type) -> Result<Self, Error> {
+        let count = ty.elements();
+        let mut elements = reserve(ty.dtype, count)?;
+        with_elements!(&mut elements, v => v.resize(count, Default::default()));
+        Self::new(ty.shape.clone(), elements)
+    }
+
+    /// The elements at a position along axis 0, which has it.
+    pub(crate) fn position(&self, position: usize) -> Result<Self, Error> {
+        let extents = self.shape.extents();
+        let shape = Shape::new(extents.get(1..).unwrap_or_default())?;
+        let count = shape.elements();
+        let mut row = Self::zeros(&Type { dtype: self.dtype(), shape })?;
+        copy(&mut row.elements, 0, &self.elements, position * count, count)?;
+        Ok(row)
+    }
+
+    /// Replaces the elements from this row-major position on by those of `from`.
+    pub(crate) fn write(&mut self, start: usize, from: &Self) -> Result<(), Error> {
+        copy(&mut self.elements, start, &from.elements, 0, from.elements.len())
+    }
+
+    /// Replaces an element.
+    pub(crate) fn set(&mut self, position: usize, value: Scalar) -> Result<(), Error> {
+        fn put<T>(v: &mut [T], position: usize, x: T) -> Option<()> {
+            *v.get_mut(position)? = x;
+            Some(())
+        }
+        let done = match (&mut self.elements, value) {
+            (Elements::F32(v), Scalar::F32(x)) => put(v, position, x),
+            (Elements::F64(v), Scalar::F64(x)) => put(v, position, x),
+            (Elements::I32(v), Scalar::I32(x)) => put(v, position, x),
+            (Elements::I64(v), Scalar::I64(x)) => put(v, position, x),
+            (Elements::U8(v), Scalar::U8(x)) => put(v, position, x),
+            (Elements::Bool(v), Scalar::Bool(x)) => put(v, position, x),
+            (_, _) => None,
+        };
+        let message = || format!("no element {position} of type {} in {}", value.dtype(), self.ty());
+        done.ok_or_else(|| Error::Op { op: "set", message: message() })
+    }
+
     /// The array whose element at each position is `element(position)`, positions in row-major order.
     ///
     /// Fails if `element` gives `None` or a scalar of another type, which a verified module rules out.
@@ -193,6 +235,28 @@ fn reserve(dtype: DType, count: usize) -> Result<Elements, Error> {
     with_elements!(&mut elements, v => v.try_reserve_exact(count))
         .map_err(|_| Error::Allocation { needed: count.saturating_mul(dtype.bytes()) })?;
     Ok(elements)
+}
+
+/// Copies `count` elements, from those of `from` beginning at `first` to those of `to` beginning at `start`.
+fn copy(to: &mut Elements, start: usize, from: &Elements, first: usize, count: usize) -> Result<(), Error> {
+    fn ranges<T: Copy>(to: &mut [T], start: usize, from: &[T], first: usize, count: usize) -> Option<()> {
+        let from = from.get(first..first.checked_add(count)?)?;
+        to.get_mut(start..start.checked_add(count)?)?.copy_from_slice(from);
+        Some(())
+    }
+    let done = match (to, from) {
+        (Elements::F32(to), Elements::F32(from)) => ranges(to, start, from, first, count),
+        (Elements::F64(to), Elements::F64(from)) => ranges(to, start, from, first, count),
+        (Elements::I32(to), Elements::I32(from)) => ranges(to, start, from, first, count),
+        (Elements::I64(to), Elements::I64(from)) => ranges(to, start, from, first, count),
+        (Elements::U8(to), Elements::U8(from)) => ranges(to, start, from, first, count),
+        (Elements::Bool(to), Elements::Bool(from)) => ranges(to, start, from, first, count),
+        (_, _) => None,
+    };
+    done.ok_or_else(|| Error::Op {
+        op: "copy",
+        message: format!("{count} elements from {first} to {start} do not exist"),
+    })
 }
 
 impl fmt::Display for Array {

@@ -71,20 +71,25 @@ impl View {
 }
 
 /// The element type that products are accumulated in.
-const fn wide(dtype: DType) -> DType {
+pub(crate) const fn wide(dtype: DType) -> DType {
     match dtype {
         DType::F32 => DType::F64,
         DType::F64 | DType::I32 | DType::I64 | DType::U8 | DType::Bool => dtype,
     }
 }
 
-fn product(x: Scalar, y: Scalar) -> Option<Scalar> {
+pub(crate) fn product(x: Scalar, y: Scalar) -> Option<Scalar> {
     let to = wide(x.dtype());
     scalar::binary(Binary::Mul, scalar::convert(x, to), scalar::convert(y, to))
 }
 
 /// Accumulates `count` terms, starting from the identity; the result has type `dtype`.
-fn accumulate(kind: Reduction, dtype: DType, count: usize, term: &impl Fn(usize) -> Option<Scalar>) -> Option<Scalar> {
+pub(crate) fn accumulate(
+    kind: Reduction,
+    dtype: DType,
+    count: usize,
+    term: &impl Fn(usize) -> Option<Scalar>,
+) -> Option<Scalar> {
     let step = scalar::step(kind);
     if !dtype.is_float() {
         let identity = scalar::identity(kind, dtype)?;

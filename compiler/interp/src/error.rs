@@ -67,6 +67,14 @@ pub enum Error {
         /// The limit in bytes.
         limit: usize,
     },
+    /// More instructions than may be executed: a loop that is too long or does not end.
+    #[error("@{function} did not end within {limit} instructions, the most that may be executed (`step_limit`)")]
+    Steps {
+        /// The function evaluated.
+        function: String,
+        /// The limit.
+        limit: u64,
+    },
     /// The system refused an allocation within the limit.
     #[error("the system has no memory for {needed} bytes")]
     Allocation {

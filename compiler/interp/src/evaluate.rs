@@ -1,41 +1,44 @@
-//! Evaluation of whole functions, instruction by instruction.
+//! Evaluation of whole functions and of single operations, with checks of what comes in.
 //!
-//! Calls keep their own stack here rather than on the machine's, so that a long chain of calls cannot overflow it. An array is
-//! dropped after its last use, and the arrays alive together stay below a limit. Instructions are limited as they are when calls
-//! are inlined, so that what compiled code refuses does not run for ever here.
-
-use std::collections::HashMap;
+//! Instructions are limited as they are when calls are inlined, so that what compiled code refuses does not run for ever here; what loops execute
+//! is limited when they do.
 
 use pullback_ir::infer::infer;
 use pullback_ir::rewrite::{InlinedSize, MAX_INLINED_INSTRUCTIONS, inlined_size};
-use pullback_ir::{FuncId, Function, Module, Op, Scalar, Type, Value, Verified};
+use pullback_ir::{FuncId, Function, Module, Op, Scalar, Type, Verified};
 
 use crate::array::Array;
 use crate::error::Error;
-use crate::{contract, scalar, structured};
+use crate::machine::Machine;
+use crate::memory::Held;
+use crate::{contract, indexing, linear_algebra, random, scalar, sorting, structured, windows};
 
 /// Limits of an evaluation.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Options {
-    /// The most bytes that arrays alive at one time may have, copies of the inputs included; 8 GiB by default.
+    /// The most bytes that arrays alive at one time may have, copies of the inputs included; 8 GiB by default. Scratch within one operation does
+    /// not count.
     pub memory_limit: usize,
+    /// The most instructions and iterations of loops that are executed, 2^32 by default: a `while` need not end by itself.
+    pub step_limit: u64,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { memory_limit: 8 << 30 }
+        Self { memory_limit: 8 << 30, step_limit: 1 << 32 }
     }
 }
 
 /// The results of `func` on `inputs`, one array per parameter, under the default [`Options`].
 ///
 /// # Errors
-/// If the inputs do not fit the parameters, calls come to more than [`MAX_INLINED_INSTRUCTIONS`], or memory is short.
+/// If the inputs do not fit the parameters, calls come to more than [`MAX_INLINED_INSTRUCTIONS`], a loop does not end within the limit, memory is
+/// short, or a `transpose_rule`, which has no value, is reached.
 pub fn evaluate(module: &Verified<Module>, func: FuncId, inputs: &[Array]) -> Result<Vec<Array>, Error> {
     evaluate_with(module, func, inputs, &Options::default())
 }
 
-/// As [`evaluate`], with a memory limit.
+/// As [`evaluate`], with limits.
 ///
 /// # Errors
 /// As [`evaluate`].
@@ -55,48 +58,54 @@ pub fn evaluate_with(
     if instructions > MAX_INLINED_INSTRUCTIONS {
         return Err(Error::TooLarge { function: function.name.to_string(), instructions });
     }
-    let mut memory = Memory { used: 0, limit: options.memory_limit };
-    let inputs: Vec<&Array> = inputs.iter().collect();
-    let mut stack = vec![Frame::enter(function, &inputs, &mut memory)?];
-    // The loop ends with the outermost frame; the stack is never empty before.
-    while let Some(frame) = stack.last_mut() {
-        let Some(&inst) = frame.function.insts().get(frame.next) else {
-            let results = frame.leave(&mut memory)?;
-            stack.pop();
-            match stack.last_mut() {
-                None => return Ok(results),
-                Some(caller) => caller.define(results, &mut memory),
-            }
-            continue;
-        };
-        let args = frame.args(frame.function.args(inst))?;
-        if let Op::Call(callee) = frame.function.op(inst) {
-            let callee = Frame::enter(module.function(*callee), &args, &mut memory)?;
-            stack.push(callee);
-            continue;
-        }
-        let op = frame.function.op(inst);
-        let mut results = Vec::with_capacity(1);
-        for &result in frame.function.inst_results(inst) {
-            let ty = frame.function.ty(result);
-            memory.charge(ty.bytes(), || format!("the result {ty} of {}", op.name()))?;
-            results.push(evaluate_op(op, &args, ty)?);
-        }
-        frame.define(results, &mut memory);
-    }
-    Err(Error::NoFunction(func.as_u32()))
+    let mut machine = Machine::new(module, function, options);
+    let copies: Result<Vec<_>, Error> = inputs.iter().map(|input| machine.memory.copy(input, "the input")).collect();
+    machine.run(func, copies?)?.into_iter().map(Held::into_array).collect()
 }
 
-/// The result of one operation, which has the type `result`. Calls are not single operations and are refused.
+/// The result of one operation that has one, of the type `result`. Calls and operations with regions are not single operations and are refused.
 ///
 /// # Errors
 /// If operands and result type do not fit the operation, or memory is short.
 pub fn evaluate_op(op: &Op, args: &[&Array], result: &Type) -> Result<Array, Error> {
-    check_op(op, args, result)?;
+    let mut results = evaluate_results(op, args, std::slice::from_ref(result))?;
+    // The number of results was compared with what inference gives.
+    results.pop().ok_or_else(|| Error::Op { op: op.name(), message: "there is no result".into() })
+}
+
+/// As [`evaluate_op`], for operations with any number of results, of the types `results`.
+///
+/// # Errors
+/// As [`evaluate_op`].
+pub fn evaluate_results(op: &Op, args: &[&Array], results: &[Type]) -> Result<Vec<Array>, Error> {
+    check_op(op, args, results)?;
+    compute(op, args, &results.iter().collect::<Vec<_>>())
+}
+
+/// The results of an operation whose operands fit and whose results have these types.
+pub(crate) fn compute(op: &Op, args: &[&Array], results: &[&Type]) -> Result<Vec<Array>, Error> {
+    match op {
+        Op::Barrier => args.iter().map(|arg| arg.try_clone()).collect(),
+        Op::Sort { axis, keys, descending } => sorting::sort(args, *axis, *keys, *descending),
+        Op::TopK { k } => match *args {
+            [x] => sorting::top_k(x, *k),
+            _ => Err(Error::Op { op: op.name(), message: "an operand is missing".into() }),
+        },
+        _ => match *results {
+            [result] => Ok(vec![compute_single(op, args, result)?]),
+            _ => Err(Error::Op { op: op.name(), message: "one result was expected".into() }),
+        },
+    }
+}
+
+/// As [`compute`], for operations without regions that have exactly one result.
+fn compute_single(op: &Op, args: &[&Array], result: &Type) -> Result<Array, Error> {
     // The operands' number is checked, so these exist where the operation has them.
     let operand = |position: usize| {
         args.get(position).copied().ok_or_else(|| Error::Op { op: op.name(), message: "an operand is missing".into() })
     };
+    let rest = |position: usize| args.get(position..).unwrap_or_default();
+    let refused = |message: &str| Err(Error::Op { op: op.name(), message: message.into() });
     match op {
         Op::Constant(literal) => Array::from_literal(literal),
         Op::Iota { axis, .. } => structured::iota(result, *axis),
@@ -109,6 +118,7 @@ pub fn evaluate_op(op: &Op, args: &[&Array], result: &Type) -> Result<Array, Err
         Op::Select => elementwise(args, result, |x| scalar::select(*x.first()?, *x.get(1)?, *x.get(2)?)),
         Op::Clamp => elementwise(args, result, |x| scalar::clamp(*x.first()?, *x.get(1)?, *x.get(2)?)),
         Op::Convert(dtype) => elementwise(args, result, |x| Some(scalar::convert(*x.first()?, *dtype))),
+        Op::Bitcast(dtype) => elementwise(args, result, |x| scalar::bitcast(*x.first()?, *dtype)),
         Op::Broadcast(spec) => structured::broadcast(operand(0)?, spec, result),
         Op::Reshape(_) => structured::reshape(operand(0)?, result),
         Op::Transpose(perm) => structured::transpose(operand(0)?, perm, result),
@@ -118,7 +128,31 @@ pub fn evaluate_op(op: &Op, args: &[&Array], result: &Type) -> Result<Array, Err
         Op::Concatenate { axis } => structured::concatenate(args, *axis, result),
         Op::Reduce { kind, axes } => contract::reduce(operand(0)?, *kind, axes, result),
         Op::Dot(dims) => contract::dot(operand(0)?, operand(1)?, dims, result),
-        Op::Call(_) => Err(Error::Op { op: op.name(), message: "a call is evaluated with its module".into() }),
+        Op::ArgReduce { kind, axis, .. } => sorting::arg_reduce(operand(0)?, *kind, *axis, result),
+        Op::Cumulative { kind, axis, reverse } => sorting::cumulative(operand(0)?, *kind, *axis, *reverse),
+        Op::DynamicSlice(_) => indexing::dynamic_slice(operand(0)?, rest(1), result),
+        Op::DynamicUpdateSlice => indexing::dynamic_update_slice(operand(0)?, operand(1)?, rest(2)),
+        Op::Gather(spec) => indexing::gather(operand(0)?, operand(1)?, spec, result),
+        Op::Scatter { kind, dims } => indexing::scatter(*kind, operand(0)?, operand(1)?, operand(2)?, dims),
+        Op::Windows(spec) => windows::windows(operand(0)?, spec, result),
+        Op::OverlapAdd { spec, .. } => windows::overlap_add(operand(0)?, spec, result),
+        Op::ReduceWindow { kind, spec } => windows::reduce_window(*kind, operand(0)?, spec, result),
+        Op::SelectAndScatter { kind, spec } => windows::select_and_scatter(*kind, operand(0)?, operand(1)?, spec),
+        Op::Conv(spec) => windows::conv(operand(0)?, operand(1)?, spec, result),
+        Op::RandomBits(_) => random::bits(operand(0)?, result),
+        Op::Cholesky => linear_algebra::cholesky(operand(0)?),
+        Op::TriangularSolve { left, lower, transpose, unit } => {
+            let form = linear_algebra::Form { left: *left, lower: *lower, transpose: *transpose, unit: *unit };
+            linear_algebra::triangular_solve(operand(0)?, operand(1)?, form)
+        }
+        Op::Call(_) => refused("a call is evaluated with its module"),
+        Op::Scan(_) | Op::While(_) | Op::Cond | Op::Switch | Op::CustomDerivative(_) | Op::Checkpoint => {
+            refused("an operation with regions is evaluated with its function")
+        }
+        Op::TransposeRule { .. } => {
+            refused("the map is known by its transpose alone (the rule is a VJP), so it cannot be evaluated forwards")
+        }
+        Op::Barrier | Op::Sort { .. } | Op::TopK { .. } => refused("the operation may have several results"),
     }
 }
 
@@ -134,19 +168,20 @@ fn elementwise(args: &[&Array], result: &Type, f: impl Fn(&[Scalar]) -> Option<S
     })
 }
 
-fn check_op(op: &Op, args: &[&Array], result: &Type) -> Result<(), Error> {
+fn check_op(op: &Op, args: &[&Array], results: &[Type]) -> Result<(), Error> {
     for arg in args {
         arg.check()?;
     }
     let types: Vec<Type> = args.iter().map(|arg| arg.ty()).collect();
     let types: Vec<&Type> = types.iter().collect();
     let fail = |message| Error::Op { op: op.name(), message };
-    // A module without functions: calls are refused here.
-    let inferred = infer(&Module::new(), op, &types).map_err(fail)?;
-    match &inferred[..] {
-        [ty] if ty == result => Ok(()),
-        _ => Err(fail(format!("the result is declared {result}, expected {inferred:?}"))),
+    // A module without functions, and no regions: calls and control flow are refused here.
+    let inferred = infer(&Module::new(), op, &types, &[]).map_err(fail)?;
+    if inferred == results {
+        return Ok(());
     }
+    let list = |types: &[Type]| types.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    Err(fail(format!("the result is declared {}, expected {}", list(results), list(&inferred))))
 }
 
 fn check_inputs(function: &Function, inputs: &[Array]) -> Result<(), Error> {
@@ -171,93 +206,4 @@ fn check_inputs(function: &Function, inputs: &[Array]) -> Result<(), Error> {
         }
     }
     Ok(())
-}
-
-/// Bytes of the arrays alive.
-struct Memory {
-    used: usize,
-    limit: usize,
-}
-
-impl Memory {
-    fn charge(&mut self, needed: usize, what: impl FnOnce() -> String) -> Result<(), Error> {
-        match self.used.checked_add(needed) {
-            Some(used) if used <= self.limit => {
-                self.used = used;
-                Ok(())
-            }
-            _ => Err(Error::Memory { what: what(), needed, used: self.used, limit: self.limit }),
-        }
-    }
-
-    const fn release(&mut self, bytes: usize) {
-        self.used -= bytes;
-    }
-}
-
-/// A function being evaluated. What it holds is charged to [`Memory`].
-struct Frame<'m> {
-    function: &'m Function,
-    /// The index of the next instruction, or of the call that is being evaluated.
-    next: usize,
-    values: HashMap<Value, Array>,
-    /// For each value the index of the last instruction that uses it; results of the function are used at the end.
-    last_use: HashMap<Value, usize>,
-}
-
-impl<'m> Frame<'m> {
-    fn enter(function: &'m Function, inputs: &[&Array], memory: &mut Memory) -> Result<Self, Error> {
-        let mut last_use = HashMap::new();
-        for (index, &inst) in function.insts().iter().enumerate() {
-            last_use.extend(function.args(inst).iter().map(|&arg| (arg, index)));
-        }
-        last_use.extend(function.results().iter().map(|&result| (result, function.insts().len())));
-        let mut values = HashMap::new();
-        for (&param, input) in function.params().iter().zip(inputs) {
-            if last_use.contains_key(&param) {
-                memory.charge(input.bytes(), || format!("a copy of the input {}", input.ty()))?;
-                values.insert(param, input.try_clone()?);
-            }
-        }
-        Ok(Self { function, next: 0, values, last_use })
-    }
-
-    fn args(&self, args: &[Value]) -> Result<Vec<&Array>, Error> {
-        let found: Option<Vec<&Array>> = args.iter().map(|arg| self.values.get(arg)).collect();
-        found.ok_or_else(|| Error::Op { op: "use", message: "a value is used before it is defined".into() })
-    }
-
-    /// Takes the results of the next instruction, which are charged already, and drops what it used last.
-    fn define(&mut self, results: Vec<Array>, memory: &mut Memory) {
-        let Some(&inst) = self.function.insts().get(self.next) else { return };
-        for (&value, array) in self.function.inst_results(inst).iter().zip(results) {
-            if self.last_use.contains_key(&value) {
-                self.values.insert(value, array);
-            } else {
-                memory.release(array.bytes());
-            }
-        }
-        for arg in self.function.args(inst) {
-            if self.last_use.get(arg) == Some(&self.next)
-                && let Some(array) = self.values.remove(arg)
-            {
-                memory.release(array.bytes());
-            }
-        }
-        self.next += 1;
-    }
-
-    /// Copies of the results, charged; everything else is dropped.
-    fn leave(&mut self, memory: &mut Memory) -> Result<Vec<Array>, Error> {
-        let mut results = Vec::new();
-        for array in self.args(self.function.results())? {
-            memory.charge(array.bytes(), || format!("a copy of the result {}", array.ty()))?;
-            results.push(array.try_clone()?);
-        }
-        for array in self.values.values() {
-            memory.release(array.bytes());
-        }
-        self.values.clear();
-        Ok(results)
-    }
 }

@@ -9,15 +9,18 @@
 //! * Integers wrap modulo 2^n. Division truncates towards zero; `x / 0` has all bits set (-1, or 255 for `u8`) and
 //!   `MIN / -1 = MIN`; `x rem 0 = x` and `MIN rem -1 = 0`, so `x = (x / y) * y + x rem y` always holds.
 //! * `f32` and `f64` arithmetic is IEEE 754, round to nearest even. `rem` is C's `fmod`: exact, sign of the dividend.
-//! * The functions are those of the `libm` crate, in `f64`; an `f32` result is the `f64` result rounded once.
+//! * The functions are those of the `libm` crate and of [`special`], in `f64`; an `f32` result is the `f64` result rounded once.
 //! * `max` and `min` are IEEE 754-2019 `maximum` and `minimum`: NaN if either is, and `-0 < +0`.
 //! * `neg` and `abs` change the sign bit and nothing else, NaN included. The payload and sign of any other NaN result is unspecified.
+//! * Shifts by an amount that is negative or not below the number of bits give 0, an arithmetic shift to the right all sign bits.
 //! * Conversion: float to integer truncates and saturates, NaN gives 0; integer to integer wraps; number to `bool` is
 //!   `x != 0`, true for NaN; `bool` to number is 0 or 1; to a narrower float and from integers to float rounds once to nearest even.
 
 use std::cmp::Ordering;
 
 use pullback_ir::{Binary, Comparison, DType, Reduction, Scalar, Unary};
+
+use crate::special;
 
 /// An elementwise operation of one operand.
 #[must_use]
@@ -28,7 +31,10 @@ pub fn unary(op: Unary, x: Scalar) -> Option<Scalar> {
         Unary::Sign => sign(x),
         Unary::Not => match x {
             Scalar::Bool(x) => Some(Scalar::Bool(!x)),
-            Scalar::F32(_) | Scalar::F64(_) | Scalar::I32(_) | Scalar::I64(_) | Scalar::U8(_) => None,
+            Scalar::I32(x) => Some(Scalar::I32(!x)),
+            Scalar::I64(x) => Some(Scalar::I64(!x)),
+            Scalar::U8(x) => Some(Scalar::U8(!x)),
+            Scalar::F32(_) | Scalar::F64(_) => None,
         },
         Unary::Floor => function(x, libm::floor),
         Unary::Ceil => function(x, libm::ceil),
@@ -54,6 +60,18 @@ pub fn unary(op: Unary, x: Scalar) -> Option<Scalar> {
         Unary::Logistic => function(x, logistic),
         Unary::Erf => function(x, libm::erf),
         Unary::Erfc => function(x, libm::erfc),
+        Unary::ErfInv => function(x, special::erf_inv),
+        Unary::Lgamma => function(x, special::lgamma),
+        Unary::Digamma => function(x, special::digamma),
+        Unary::BesselI0e => function(x, special::bessel_i0e),
+        Unary::BesselI1e => function(x, special::bessel_i1e),
+        Unary::PopulationCount => match x {
+            Scalar::I32(x) => Some(Scalar::I32(x.count_ones() as i32)),
+            Scalar::I64(x) => Some(Scalar::I64(x.count_ones().into())),
+            Scalar::U8(x) => Some(Scalar::U8(x.count_ones() as u8)),
+            Scalar::F32(_) | Scalar::F64(_) | Scalar::Bool(_) => None,
+        },
+        Unary::StopGradient => Some(x),
     }
 }
 
@@ -70,9 +88,13 @@ pub fn binary(op: Binary, x: Scalar, y: Scalar) -> Option<Scalar> {
         Binary::Atan2 => function2(x, y, libm::atan2),
         Binary::Max => arithmetic(x, y, Arithmetic { float: maximum, int: i64::max }),
         Binary::Min => arithmetic(x, y, Arithmetic { float: minimum, int: i64::min }),
-        Binary::And => logic(x, y, |x, y| x & y),
-        Binary::Or => logic(x, y, |x, y| x | y),
-        Binary::Xor => logic(x, y, |x, y| x ^ y),
+        Binary::And => bitwise(x, y, |x, y| x & y),
+        Binary::Or => bitwise(x, y, |x, y| x | y),
+        Binary::Xor => bitwise(x, y, |x, y| x ^ y),
+        Binary::ShiftLeft => shift(x, y, shift_left),
+        Binary::ShiftRight => shift(x, y, shift_right),
+        Binary::ShiftRightLogical => shift(x, y, shift_right_logical),
+        Binary::Polygamma => function2(x, y, special::polygamma),
     }
 }
 
@@ -152,6 +174,24 @@ pub fn convert(x: Scalar, to: DType) -> Scalar {
     }
 }
 
+/// The bits of an element as one of another type of the same width; a truth value is as wide as itself alone.
+#[must_use]
+pub const fn bitcast(x: Scalar, to: DType) -> Option<Scalar> {
+    Some(match (x, to) {
+        (Scalar::F32(x), DType::I32) => Scalar::I32(x.to_bits().cast_signed()),
+        (Scalar::I32(x), DType::F32) => Scalar::F32(f32::from_bits(x.cast_unsigned())),
+        (Scalar::F64(x), DType::I64) => Scalar::I64(x.to_bits().cast_signed()),
+        (Scalar::I64(x), DType::F64) => Scalar::F64(f64::from_bits(x.cast_unsigned())),
+        (Scalar::F32(_), DType::F32)
+        | (Scalar::F64(_), DType::F64)
+        | (Scalar::I32(_), DType::I32)
+        | (Scalar::I64(_), DType::I64)
+        | (Scalar::U8(_), DType::U8)
+        | (Scalar::Bool(_), DType::Bool) => x,
+        (_, _) => return None,
+    })
+}
+
 /// The value of a reduction over no elements: 0, 1, the least and the greatest value (∓inf for floats), true, false.
 #[must_use]
 pub fn identity(kind: Reduction, dtype: DType) -> Option<Scalar> {
@@ -221,11 +261,55 @@ fn arithmetic(x: Scalar, y: Scalar, op: Arithmetic) -> Option<Scalar> {
     }
 }
 
-fn logic(x: Scalar, y: Scalar, op: fn(bool, bool) -> bool) -> Option<Scalar> {
+/// An operation on bits. The sign extends to 64 bits as a bit like the others, so that dropping high bits is exact; a truth value is one bit.
+fn bitwise(x: Scalar, y: Scalar, op: fn(i64, i64) -> i64) -> Option<Scalar> {
     match (x, y) {
-        (Scalar::Bool(x), Scalar::Bool(y)) => Some(Scalar::Bool(op(x, y))),
+        (Scalar::Bool(x), Scalar::Bool(y)) => Some(Scalar::Bool(op(x.into(), y.into()) != 0)),
+        (Scalar::I32(x), Scalar::I32(y)) => Some(Scalar::I32(op(x.into(), y.into()) as i32)),
+        (Scalar::I64(x), Scalar::I64(y)) => Some(Scalar::I64(op(x, y))),
+        (Scalar::U8(x), Scalar::U8(y)) => Some(Scalar::U8(op(x.into(), y.into()) as u8)),
         (_, _) => None,
     }
+}
+
+/// The operand of a shift.
+#[derive(Clone, Copy)]
+struct Word {
+    /// The value, extended by sign (`u8` by zeros).
+    signed: i64,
+    /// The bits, extended by zeros.
+    unsigned: u64,
+}
+
+/// A shift by `y` positions; `None` stands for an amount that is negative or not below the number of bits.
+fn shift(x: Scalar, y: Scalar, op: fn(Word, Option<u32>) -> i64) -> Option<Scalar> {
+    let amount = |y: i64, bits: u32| u32::try_from(y).ok().filter(|&y| y < bits);
+    match (x, y) {
+        (Scalar::I32(x), Scalar::I32(y)) => {
+            let word = Word { signed: x.into(), unsigned: x.cast_unsigned().into() };
+            Some(Scalar::I32(op(word, amount(y.into(), 32)) as i32))
+        }
+        (Scalar::I64(x), Scalar::I64(y)) => {
+            Some(Scalar::I64(op(Word { signed: x, unsigned: x.cast_unsigned() }, amount(y, 64))))
+        }
+        (Scalar::U8(x), Scalar::U8(y)) => {
+            Some(Scalar::U8(op(Word { signed: x.into(), unsigned: x.into() }, amount(y.into(), 8)) as u8))
+        }
+        (_, _) => None,
+    }
+}
+
+fn shift_left(x: Word, amount: Option<u32>) -> i64 {
+    amount.map_or(0, |amount| x.signed << amount)
+}
+
+fn shift_right(x: Word, amount: Option<u32>) -> i64 {
+    // All sign bits, which are zeros for `u8`.
+    x.signed >> amount.unwrap_or(63)
+}
+
+fn shift_right_logical(x: Word, amount: Option<u32>) -> i64 {
+    amount.map_or(0, |amount| (x.unsigned >> amount).cast_signed())
 }
 
 const fn div_int(x: i64, y: i64) -> i64 {

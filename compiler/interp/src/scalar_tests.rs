@@ -308,3 +308,73 @@ fn every_operation_covers_its_domain_and_nothing_else() {
     }
     assert_eq!(binary(Binary::Add, Scalar::F32(1.0), Scalar::F64(1.0)), None);
 }
+
+#[test]
+fn logic_on_integers_is_bitwise() {
+    use Scalar::{I32, I64, U8};
+    let cases = [
+        (Binary::And, I32(-2), I32(0x0f), I32(0x0e)),
+        (Binary::Or, U8(0b1010_0000), U8(0b0000_0101), U8(0b1010_0101)),
+        (Binary::Xor, I64(-1), I64(1), I64(-2)),
+        (Binary::And, I64(i64::MIN), I64(-1), I64(i64::MIN)),
+    ];
+    for (op, x, y, expected) in cases {
+        assert_eq!(binary(op, x, y), Some(expected), "{op:?} {x} {y}");
+    }
+    assert_eq!(unary(Unary::Not, I32(5)), Some(I32(-6)));
+    assert_eq!(unary(Unary::Not, U8(1)), Some(U8(254)));
+    for (x, count) in
+        [(I32(-1), I32(32)), (I64(-1), I64(64)), (U8(0b1011), U8(3)), (I64(i64::MIN), I64(1)), (U8(0), U8(0))]
+    {
+        assert_eq!(unary(Unary::PopulationCount, x), Some(count), "{x}");
+    }
+    assert_eq!(unary(Unary::StopGradient, Scalar::F32(-0.0)), Some(Scalar::F32(-0.0)));
+}
+
+#[test]
+fn shifts_beyond_the_bits_move_everything_out() {
+    use Scalar::{I32, I64, U8};
+    let [left, right, logical] = [Binary::ShiftLeft, Binary::ShiftRight, Binary::ShiftRightLogical];
+    let cases = [
+        (left, I32(3), I32(4), I32(48)),
+        (left, I32(1), I32(31), I32(i32::MIN)),
+        (left, I32(1), I32(32), I32(0)),
+        (left, I32(1), I32(-1), I32(0)),
+        (left, U8(0xff), U8(4), U8(0xf0)),
+        (left, U8(1), U8(8), U8(0)),
+        (left, I64(1), I64(63), I64(i64::MIN)),
+        (left, I64(1), I64(64), I64(0)),
+        (right, I32(-16), I32(2), I32(-4)),
+        (right, I32(-16), I32(32), I32(-1)),
+        (right, I32(-16), I32(-3), I32(-1)),
+        (right, I32(16), I32(i32::MIN), I32(0)),
+        (right, U8(0x80), U8(7), U8(1)),
+        (right, U8(0xff), U8(200), U8(0)),
+        (right, I64(i64::MIN), I64(63), I64(-1)),
+        (logical, I32(-1), I32(28), I32(15)),
+        (logical, I32(-1), I32(0), I32(-1)),
+        (logical, I32(-1), I32(32), I32(0)),
+        (logical, I64(-1), I64(1), I64(i64::MAX)),
+        (logical, I64(-1), I64(-1), I64(0)),
+        (logical, U8(0x80), U8(3), U8(16)),
+    ];
+    for (op, x, y, expected) in cases {
+        assert_eq!(binary(op, x, y), Some(expected), "{op:?} {x} {y}");
+    }
+}
+
+#[test]
+fn bitcasts_keep_width_and_bits() {
+    let bits = 0x7fa0_0001;
+    assert_eq!(bitcast(Scalar::F32(f32::from_bits(bits)), DType::I32), Some(Scalar::I32(bits.cast_signed())));
+    assert_eq!(bitcast(Scalar::I64(1), DType::F64), Some(Scalar::F64(f64::from_bits(1))));
+    for from in DType::ALL {
+        for to in DType::ALL {
+            let x = convert(Scalar::U8(1), from);
+            let width = |dtype: DType| if dtype == DType::Bool { 1 } else { 8 * dtype.bytes() };
+            let found = bitcast(x, to);
+            assert_eq!(found.map(Scalar::dtype), (width(from) == width(to)).then_some(to), "{from} to {to}");
+            assert!(found.is_none_or(|found| found.bits() == x.bits()));
+        }
+    }
+}

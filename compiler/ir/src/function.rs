@@ -108,7 +108,7 @@ impl Function {
         &self.body().results
     }
 
-    /// The instructions of the body in order.
+    /// The instructions of the body in order, without those nested in regions.
     #[must_use]
     pub fn insts(&self) -> &[Inst] {
         &self.body().insts
@@ -213,6 +213,10 @@ impl Function {
 
     // What follows edits. It is for the builder and the parser, which keep the invariants.
 
+    pub(crate) fn push_region(&mut self) -> Region {
+        self.regions.push(RegionData::default())
+    }
+
     pub(crate) fn push_param(&mut self, region: Region, ty: Type) -> Value {
         let position = self.regions[region].params.len();
         let value = self.values.push(ValueData { ty, def: ValueDef::Param(region, position) });
@@ -225,12 +229,13 @@ impl Function {
         region: Region,
         op: Op,
         args: &[Value],
+        regions: &[Region],
         result_types: Vec<Type>,
         provenance: Provenance,
     ) -> Inst {
         let args = EntityList::from_slice(args, &mut self.value_lists);
-        let results = EntityList::new();
-        let inst = self.insts.push(InstData { op, args, results, regions: EntityList::new() });
+        let regions = EntityList::from_slice(regions, &mut self.region_lists);
+        let inst = self.insts.push(InstData { op, args, results: EntityList::new(), regions });
         let mut results = EntityList::new();
         for (position, ty) in result_types.into_iter().enumerate() {
             let value = self.values.push(ValueData { ty, def: ValueDef::Result(inst, position) });

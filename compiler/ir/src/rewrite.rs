@@ -11,6 +11,7 @@ use crate::entities::{FuncId, Inst, Value};
 use crate::error::BuildError;
 use crate::function::{Function, Module};
 use crate::op::Op;
+use crate::regions::inst_total;
 use crate::verify::Verified;
 
 /// What the values of an old function became in a new one.
@@ -54,11 +55,29 @@ pub fn copy_params(b: &Builder<'_>, function: &Function, map: &mut ValueMap) {
     }
 }
 
-/// Appends a copy of `inst`, with its name and provenance, and maps its results.
+/// Appends a copy of `inst`, with its regions, name and provenance, and maps its results.
 pub fn copy_inst(b: &Builder<'_>, function: &Function, inst: Inst, map: &mut ValueMap) {
     let args = map.expect_all(b, function.args(inst));
     b.set_provenance(function.provenance(inst).clone());
-    let results = b.emit_many(function.op(inst).clone(), &args);
+    let results = b.emit_structured(function.op(inst).clone(), &args, &function.region_functions(inst));
+    map_results(b, function, inst, &results, map);
+}
+
+/// As [`copy_inst`], with `change` applied to each region, taken out as a function; it must keep the types of parameters and results.
+pub fn copy_with_regions(
+    b: &Builder<'_>,
+    function: &Function,
+    inst: Inst,
+    map: &mut ValueMap,
+    change: impl FnMut(&Function) -> Result<Function, BuildError>,
+) {
+    let args = map.expect_all(b, function.args(inst));
+    b.set_provenance(function.provenance(inst).clone());
+    let regions: Result<Vec<Function>, BuildError> = function.region_functions(inst).iter().map(change).collect();
+    let results = match regions {
+        Ok(regions) => b.emit_structured(function.op(inst).clone(), &args, &regions),
+        Err(error) => vec![b.fail(&error.op, error.message)],
+    };
     map_results(b, function, inst, &results, map);
 }
 
@@ -111,12 +130,12 @@ pub fn inlined_size(module: &Verified<Module>, function: &Function) -> InlinedSi
 }
 
 fn callees(function: &Function) -> impl Iterator<Item = FuncId> + '_ {
-    let calls = function.insts().iter();
-    calls.filter_map(|&inst| if let Op::Call(callee) = function.op(inst) { Some(*callee) } else { None })
+    let calls = function.all_insts().into_iter();
+    calls.filter_map(|inst| if let Op::Call(callee) = function.op(inst) { Some(*callee) } else { None })
 }
 
 fn size_from(function: &Function, sizes: &SecondaryMap<FuncId, Option<InlinedSize>>) -> InlinedSize {
-    let mut total = InlinedSize { instructions: function.insts().len() as u64, depth: 0 };
+    let mut total = InlinedSize { instructions: inst_total(function) as u64, depth: 0 };
     for callee in callees(function).filter_map(|callee| sizes[callee]) {
         total.instructions = total.instructions.saturating_add(callee.instructions);
         total.depth = total.depth.max(callee.depth + 1);
@@ -160,8 +179,16 @@ fn inline_body(b: &Builder<'_>, function: &Function, map: &mut ValueMap) -> Vec<
             }
             let results = inline_body(b, callee, &mut inner);
             map_results(b, function, inst, &results, map);
-        } else {
+        } else if function.inst_regions(inst).is_empty() {
             copy_inst(b, function, inst, map);
+        } else {
+            copy_with_regions(b, function, inst, map, |region| {
+                let inner = Builder::new(b.module(), &region.name);
+                let mut map = ValueMap::new();
+                copy_params(&inner, region, &mut map);
+                let results = inline_body(&inner, region, &mut map);
+                inner.finish(&results)
+            });
         }
     }
     map.expect_all(b, function.results())

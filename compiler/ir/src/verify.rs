@@ -10,11 +10,11 @@ use std::ops::Deref;
 
 use cranelift_entity::EntitySet;
 
-use crate::entities::{FuncId, Inst, Value};
+use crate::entities::{FuncId, Inst, Region, Value};
 use crate::error::{VerifyError, VerifyErrors};
 use crate::function::{Function, Module};
 use crate::infer::infer;
-use crate::op::Op;
+use crate::op::{MAX_REGION_DEPTH, Op};
 use crate::print;
 use crate::types::Type;
 
@@ -67,24 +67,36 @@ struct Checker<'a> {
 impl Checker<'_> {
     fn run(mut self) -> Vec<VerifyError> {
         self.check_names();
-        for &param in self.function.params() {
-            self.defined.insert(param);
+        self.check_region(self.function.body_region(), None, 0);
+        self.errors()
+    }
+
+    /// Checks a region, which sees what it defines and nothing else. `owner` is the instruction it belongs to.
+    fn check_region(&mut self, region: Region, owner: Option<Inst>, depth: usize) {
+        if depth > MAX_REGION_DEPTH {
+            self.report(owner, format!("regions nest deeper than {MAX_REGION_DEPTH}"));
+            return;
         }
-        for &inst in self.function.insts() {
+        let outside = std::mem::take(&mut self.defined);
+        let function = self.function;
+        let data = function.region(region);
+        self.defined.extend(data.params.iter().copied());
+        for &inst in &data.insts {
             if self.check_operands(inst) {
                 self.check_types(inst);
             }
-            self.check_regions(inst);
-            for &result in self.function.inst_results(inst) {
-                self.defined.insert(result);
+            for &nested in function.inst_regions(inst) {
+                self.check_region(nested, Some(inst), depth + 1);
             }
+            self.defined.extend(function.inst_results(inst).iter().copied());
         }
-        for &result in self.function.results() {
+        for &result in &data.results {
             if !self.is_defined(result) {
-                self.report(None, format!("returns {result}, which is not defined"));
+                let verb = if owner.is_some() { "a region yields" } else { "returns" };
+                self.report(owner, format!("{verb} {result}, which is not defined"));
             }
         }
-        self.errors()
+        self.defined = outside;
     }
 
     /// What was found, with the place of each.
@@ -117,7 +129,7 @@ impl Checker<'_> {
 
     fn check_types(&mut self, inst: Inst) {
         let args: Vec<&Type> = self.function.args(inst).iter().map(|&arg| self.function.ty(arg)).collect();
-        match infer(self.module, self.function.op(inst), &args) {
+        match infer(self.module, self.function.op(inst), &args, &self.function.region_types(inst)) {
             Err(message) => self.report(Some(inst), message),
             Ok(inferred) => {
                 let found: Vec<&Type> =
@@ -130,19 +142,14 @@ impl Checker<'_> {
         }
     }
 
-    fn check_regions(&mut self, inst: Inst) {
-        let found = self.function.inst_regions(inst).len();
-        if found != 0 {
-            self.report(Some(inst), format!("{found} regions, expected none"));
-        }
-    }
-
     fn check_names(&mut self) {
         let mut seen = HashSet::new();
-        let params = self.function.params().iter();
-        let results = self.function.insts().iter().flat_map(|&inst| self.function.inst_results(inst));
-        let values: Vec<Value> = params.chain(results).copied().collect();
-        for value in values {
+        let function = self.function;
+        let insts = function.all_insts();
+        let nested = insts.iter().flat_map(|&inst| function.inst_regions(inst));
+        let params = nested.flat_map(|&region| &function.region(region).params);
+        let results = insts.iter().flat_map(|&inst| function.inst_results(inst));
+        for &value in function.params().iter().chain(params).chain(results) {
             if let Some(name) = self.function.value_name(value)
                 && !seen.insert(name.clone())
             {
@@ -199,7 +206,7 @@ fn check_acyclic(module: &Module, errors: &mut Vec<VerifyError>) {
 }
 
 fn callees(module: &Module, function: &Function) -> Vec<(Inst, FuncId)> {
-    let calls = function.insts().iter().filter_map(|&inst| match function.op(inst) {
+    let calls = function.all_insts().into_iter().filter_map(|inst| match function.op(inst) {
         Op::Call(callee) if module.has(*callee) => Some((inst, *callee)),
         _ => None,
     });

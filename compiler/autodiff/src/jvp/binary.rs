@@ -40,8 +40,22 @@ pub(super) fn rule(b: &Builder<'_>, op: Binary, site: &Site<'_>) -> Tangent {
         Binary::Max => extremum(b, [x, y], [x_t, y_t], Comparison::Ge, Comparison::Le),
         Binary::Min => extremum(b, [x, y], [x_t, y_t], Comparison::Le, Comparison::Ge),
         Binary::And | Binary::Or | Binary::Xor => return Err(NoRule),
+        Binary::ShiftLeft | Binary::ShiftRight | Binary::ShiftRightLogical => return Err(NoRule),
+        // The driver has refused a tangent of the order.
+        Binary::Polygamma => {
+            let next = b.add(x, b.splat_like(x, 1.0));
+            y_t.map(|y_t| b.mul(y_t, b.binary(Binary::Polygamma, next, y)))
+        }
     };
     Ok(tangent)
+}
+
+/// Why `op` cannot be differentiated by the operand at a position, if that is so.
+pub(super) fn refusal(op: Binary, position: usize) -> Option<&'static str> {
+    (op == Binary::Polygamma && position == 0).then_some(
+        "its order is an integer, so there is no derivative with respect to it; apply stop_gradient to the order if it \
+         is to be a constant",
+    )
 }
 
 /// `x - y`, where `None` is a symbolic zero.

@@ -5,7 +5,7 @@
 
 use std::f64::consts::{FRAC_2_SQRT_PI, LN_2};
 
-use pullback_ir::{Builder, Unary, Value};
+use pullback_ir::{Binary, Builder, Comparison, Unary, Value};
 
 use super::{NoRule, Site, Tangent};
 
@@ -16,7 +16,7 @@ pub(super) fn rule(b: &Builder<'_>, op: Unary, site: &Site<'_>) -> Tangent {
     let c = |value: f64| b.splat_like(x, value);
     let tangent = match op {
         Unary::Not => return Err(NoRule),
-        Unary::Sign | Unary::Floor | Unary::Ceil | Unary::Round => return Ok(None),
+        Unary::Sign | Unary::Floor | Unary::Ceil | Unary::Round | Unary::StopGradient => return Ok(None),
         Unary::Neg => b.neg(t),
         Unary::Abs => b.mul(t, b.sign(x)),
         Unary::Exp => b.mul(t, y),
@@ -39,6 +39,12 @@ pub(super) fn rule(b: &Builder<'_>, op: Unary, site: &Site<'_>) -> Tangent {
         Unary::Tanh => b.mul(t, b.sub(c(1.0), b.mul(y, y))),
         Unary::Logistic => b.mul(t, b.mul(y, b.sub(c(1.0), y))),
         Unary::Erf => b.mul(t, gauss(b, x, FRAC_2_SQRT_PI)),
+        Unary::ErfInv => b.mul(t, b.mul(b.exp(b.mul(y, y)), c(1.0 / FRAC_2_SQRT_PI))),
+        Unary::Lgamma => b.mul(t, b.unary(Unary::Digamma, x)),
+        Unary::Digamma => b.mul(t, b.binary(Binary::Polygamma, c(1.0), x)),
+        Unary::BesselI0e => b.mul(t, b.sub(b.unary(Unary::BesselI1e, x), b.mul(b.sign(x), y))),
+        Unary::BesselI1e => b.mul(t, bessel_i1e_slope(b, x, y)),
+        Unary::PopulationCount => return Err(NoRule),
         Unary::Erfc => b.mul(t, gauss(b, x, -FRAC_2_SQRT_PI)),
     };
     Ok(Some(tangent))
@@ -53,4 +59,14 @@ fn arc(b: &Builder<'_>, x: Value) -> Value {
 /// `scale e^(-x^2)`.
 fn gauss(b: &Builder<'_>, x: Value, scale: f64) -> Value {
     b.mul(b.exp(b.neg(b.mul(x, x))), b.splat_like(x, scale))
+}
+
+/// `i0e(x) - (sign(x) + 1 / x) i1e(x)`, where `y` is `i1e(x)`. At 0, `i1e(x) / x` is 1/2; the quotient is then one that has
+/// derivatives too.
+fn bessel_i1e_slope(b: &Builder<'_>, x: Value, y: Value) -> Value {
+    let c = |value: f64| b.splat_like(x, value);
+    let at_zero = b.compare(Comparison::Eq, x, c(0.0));
+    let quotient = b.div(y, b.select(at_zero, c(1.0), x));
+    let quotient = b.select(at_zero, c(0.5), quotient);
+    b.sub(b.sub(b.unary(Unary::BesselI0e, x), quotient), b.mul(b.sign(x), y))
 }

@@ -5,6 +5,8 @@
 //! made, the same checks show higher orders.
 #![allow(clippy::unwrap_used, clippy::panic, dead_code, unreachable_pub, reason = "tests")]
 
+pub mod cases;
+
 use pullback_autodiff::{jvp, linearize, transpose, vjp};
 use pullback_interp::{Array, evaluate};
 use pullback_ir::print::{PrintOptions, function_to_string};

@@ -6,7 +6,10 @@
 use std::sync::Arc;
 
 use crate::error::Span;
-use crate::op::{Axes, Binary, BroadcastSpec, Comparison, DotDims, Op, PadSpec, Reduction, SliceSpec, Unary, table};
+use crate::op::{
+    Axes, Binary, BroadcastSpec, Comparison, Cumulation, DotDims, Extremum, Op, PadSpec, Pooling, Reduction, ScatterKind,
+    SliceSpec, Unary, table,
+};
 use crate::types::Type;
 
 use super::lexer::TokenKind;
@@ -34,7 +37,32 @@ pub(super) enum Head {
     Concatenate,
     Reduce,
     Dot,
+    Bitcast,
+    Barrier,
+    ArgReduce(Extremum),
+    Cumulative,
+    DynamicSlice,
+    DynamicUpdateSlice,
+    Gather,
+    Scatter,
+    Windows,
+    OverlapAdd,
+    ReduceWindow,
+    SelectAndScatter,
+    Conv,
+    Sort,
+    TopK,
+    RandomBits,
+    Cholesky,
+    TriangularSolve,
     Call,
+    Scan,
+    While,
+    Cond,
+    Switch,
+    CustomDerivative,
+    TransposeRule,
+    Checkpoint,
 }
 
 impl Head {
@@ -63,9 +91,49 @@ impl Head {
             "concatenate" => Self::Concatenate,
             "reduce" => Self::Reduce,
             "dot" => Self::Dot,
+            "bitcast" => Self::Bitcast,
+            "optimization_barrier" => Self::Barrier,
+            "argmax" => Self::ArgReduce(Extremum::Max),
+            "argmin" => Self::ArgReduce(Extremum::Min),
+            "cumulative" => Self::Cumulative,
+            "dynamic_slice" => Self::DynamicSlice,
+            "dynamic_update_slice" => Self::DynamicUpdateSlice,
+            "gather" => Self::Gather,
+            "scatter" => Self::Scatter,
+            "windows" => Self::Windows,
+            "overlap_add" => Self::OverlapAdd,
+            "reduce_window" => Self::ReduceWindow,
+            "select_and_scatter" => Self::SelectAndScatter,
+            "conv" => Self::Conv,
+            "sort" => Self::Sort,
+            "top_k" => Self::TopK,
+            "random_bits" => Self::RandomBits,
+            "cholesky" => Self::Cholesky,
+            "triangular_solve" => Self::TriangularSolve,
             "call" => Self::Call,
+            "scan" => Self::Scan,
+            "while" => Self::While,
+            "cond" => Self::Cond,
+            "switch" => Self::Switch,
+            "custom_derivative" => Self::CustomDerivative,
+            "transpose_rule" => Self::TransposeRule,
+            "checkpoint" => Self::Checkpoint,
             _ => return None,
         })
+    }
+}
+
+impl Head {
+    /// The second words that the operation's name may have; none if it is one word.
+    fn kinds(self) -> Vec<&'static str> {
+        match self {
+            Self::Reduce => Reduction::ALL.iter().map(|kind| kind.kind_name()).collect(),
+            Self::Cumulative => Cumulation::ALL.iter().map(|kind| kind.kind_name()).collect(),
+            Self::ReduceWindow => Pooling::ALL.iter().map(|kind| kind.kind_name()).collect(),
+            Self::Scatter => ScatterKind::ALL.iter().map(|kind| kind.kind_name()).collect(),
+            Self::SelectAndScatter => vec!["max", "min"],
+            _ => Vec::new(),
+        }
     }
 }
 
@@ -101,12 +169,14 @@ pub(super) enum Leading<'a> {
     None,
     Literal(RawLiteral<'a>),
     Predicate(Comparison),
-    Kind(Reduction),
+    /// The second word of the operation's name, which is one of those it may have.
+    Kind(&'a str),
     Callee(&'a str, Span),
 }
 
-enum AttributeValue {
+enum AttributeValue<'a> {
     Number(i64),
+    Word(&'a str),
     List(Vec<i64>),
     Pair(Vec<i64>, Vec<i64>),
 }
@@ -115,7 +185,7 @@ struct Attribute<'a> {
     name: &'a str,
     /// From the name to the end of the value.
     span: Span,
-    value: AttributeValue,
+    value: AttributeValue<'a>,
 }
 
 /// The attributes behind the operands of one instruction; each is taken once.
@@ -154,35 +224,27 @@ impl<'a> Parser<'a> {
                 self.bump();
                 Ok(Leading::Predicate(predicate))
             }
-            Head::Reduce => {
-                let found = Reduction::ALL.iter().find(|kind| self.at_word(kind.kind_name()));
-                let Some(&kind) = found else {
-                    return Err(self.expected("a reduction: `add`, `mul`, `max`, `min`, `and` or `or`"));
-                };
-                self.bump();
-                Ok(Leading::Kind(kind))
-            }
             Head::Call => {
                 let token = self.token;
                 self.expect(TokenKind::Func, "the `@name` of a function")?;
                 Ok(Leading::Callee(token.text, token.span))
             }
-            Head::Iota
-            | Head::Unary(_)
-            | Head::Binary(_)
-            | Head::IsFinite
-            | Head::Select
-            | Head::Clamp
-            | Head::Convert
-            | Head::Broadcast
-            | Head::Reshape
-            | Head::Transpose
-            | Head::Reverse
-            | Head::Slice
-            | Head::Pad
-            | Head::Concatenate
-            | Head::Dot => Ok(Leading::None),
+            _ => self.kind(&head.kinds()),
         }
+    }
+
+    /// The second word of a name that has one.
+    fn kind(&mut self, kinds: &[&str]) -> Result<Leading<'a>, Failure> {
+        if kinds.is_empty() {
+            return Ok(Leading::None);
+        }
+        if !kinds.iter().any(|kind| self.at_word(kind)) {
+            let kinds: Vec<String> = kinds.iter().map(|kind| format!("`{kind}`")).collect();
+            return Err(self.expected(&format!("one of {}", kinds.join(", "))));
+        }
+        let word = self.token.text;
+        self.bump();
+        Ok(Leading::Kind(word))
     }
 
     /// `name=value`; the current token is the name.
@@ -201,15 +263,20 @@ impl<'a> Parser<'a> {
                     AttributeValue::List(list)
                 }
             }
-            _ => return Err(self.expected("a number or a list `[…]`")),
+            TokenKind::Word => {
+                let word = self.token.text;
+                self.bump();
+                AttributeValue::Word(word)
+            }
+            _ => return Err(self.expected("a number, a word or a list `[…]`")),
         };
         let span = self.span_from(name.span);
         if attributes.list.iter().any(|other| other.name == name.text) {
             return Err(self.fail(span, format!("the attribute `{}` is given twice", name.text)));
         }
-        // An operation has at most three attributes, so this also keeps the search above short.
-        if attributes.list.len() == 8 {
-            return Err(self.fail(span, "more than 8 attributes, and no operation has so many"));
+        // This also keeps the search above short.
+        if attributes.list.len() == 16 {
+            return Err(self.fail(span, "more than 16 attributes, and no operation has so many"));
         }
         attributes.list.push(Attribute { name: name.text, span, value });
         Ok(())
@@ -271,7 +338,10 @@ impl<'a> Parser<'a> {
                 Ok(Op::Constant(Arc::new(self.typed_literal(&raw, ty)?)))
             }
             (Head::Compare, Leading::Predicate(predicate)) => Ok(Op::Compare(predicate)),
-            (Head::Reduce, Leading::Kind(kind)) => Ok(Op::Reduce { kind, axes: self.axes(attributes, "axes")? }),
+            (Head::Reduce, Leading::Kind(word)) => match Reduction::ALL.iter().find(|kind| kind.kind_name() == word) {
+                Some(&kind) => Ok(Op::Reduce { kind, axes: self.axes(attributes, "axes")? }),
+                None => Err(self.without_kind(attributes)),
+            },
             (Head::Call, Leading::Callee(name, span)) => match self.function_named(name) {
                 Some(func) => Ok(Op::Call(func)),
                 None => Err(self.fail(span, format!("there is no function @{name} in this text"))),
@@ -302,10 +372,14 @@ impl<'a> Parser<'a> {
                 Ok(Op::Dot(Box::new(DotDims { lhs_batch, rhs_batch, lhs_contract, rhs_contract })))
             }
             // `leading` pairs these four with their own form.
-            (Head::Constant | Head::Compare | Head::Reduce | Head::Call, _) => {
-                Err(self.fail(attributes.place, format!("`{}` without what stands behind its name", attributes.op)))
-            }
+            (Head::Constant | Head::Compare | Head::Reduce | Head::Call, _) => Err(self.without_kind(attributes)),
+            (head, Leading::Kind(word)) => self.structured_op(head, word, attributes, result),
+            (head, _) => self.structured_op(head, "", attributes, result),
         }
+    }
+
+    pub(super) fn without_kind(&mut self, attributes: &Attributes<'a>) -> Failure {
+        self.fail(attributes.place, format!("`{}` without what stands behind its name", attributes.op))
     }
 
     fn slice(&mut self, attributes: &mut Attributes<'a>) -> Result<Op, Failure> {
@@ -328,29 +402,93 @@ impl<'a> Parser<'a> {
         Ok(Op::Pad(Box::new(PadSpec { low: low.into(), high: high.into(), interior: interior.into() })))
     }
 
-    fn result_type<'t>(&mut self, attributes: &Attributes<'a>, result: Option<&'t Type>) -> Result<&'t Type, Failure> {
+    pub(super) fn result_type<'t>(&mut self, attributes: &Attributes<'a>, result: Option<&'t Type>) -> Result<&'t Type, Failure> {
         result.ok_or_else(|| {
             self.fail(attributes.place, format!("`{}` has one result, whose type says what it makes", attributes.op))
         })
     }
 
-    fn missing(&mut self, attributes: &Attributes<'a>, name: &str, form: &str) -> Failure {
+    pub(super) fn refused(&mut self, attributes: &Attributes<'a>, message: &str) -> Failure {
+        self.fail(attributes.place, message)
+    }
+
+    pub(super) fn missing(&mut self, attributes: &Attributes<'a>, name: &str, form: &str) -> Failure {
         self.fail(attributes.place, format!("`{}` lacks its attribute `{name}={form}`", attributes.op))
     }
 
-    fn position(&mut self, attributes: &mut Attributes<'a>, name: &'static str) -> Result<usize, Failure> {
+    /// A number that is left out where it is the usual one.
+    pub(super) fn optional_position(
+        &mut self,
+        attributes: &mut Attributes<'a>,
+        name: &'static str,
+    ) -> Result<Option<usize>, Failure> {
+        if attributes.list.iter().any(|attribute| attribute.name == name) {
+            return self.position(attributes, name).map(Some);
+        }
+        attributes.known.push(name);
+        Ok(None)
+    }
+
+    /// One of some words.
+    pub(super) fn word(
+        &mut self,
+        attributes: &mut Attributes<'a>,
+        name: &'static str,
+        words: &[&'static str],
+    ) -> Result<Option<&'static str>, Failure> {
+        let Some(attribute) = attributes.find(name) else { return Ok(None) };
+        if let AttributeValue::Word(found) = attribute.value
+            && let Some(&word) = words.iter().find(|&&word| word == found)
+        {
+            return Ok(Some(word));
+        }
+        let words: Vec<String> = words.iter().map(|word| format!("`{name}={word}`")).collect();
+        Err(self.fail(attribute.span, format!("expected {}", words.join(" or "))))
+    }
+
+    /// `name=true`; false if it is left out.
+    pub(super) fn flag(&mut self, attributes: &mut Attributes<'a>, name: &'static str) -> Result<bool, Failure> {
+        self.word(attributes, name, &["true", "false"]).map(|word| word == Some("true"))
+    }
+
+    /// A list that is left out where all entries are the usual one.
+    pub(super) fn positions_or(
+        &mut self,
+        attributes: &mut Attributes<'a>,
+        name: &'static str,
+        usual: usize,
+        count: usize,
+    ) -> Result<Box<[usize]>, Failure> {
+        match self.optional_list(attributes, name)? {
+            Some((list, span)) => self.positions(&list, span).map(Into::into),
+            None => Ok(vec![usual; count].into()),
+        }
+    }
+
+    /// As [`Self::positions_or`] for padding: 0 where it is left out.
+    pub(super) fn padding(
+        &mut self,
+        attributes: &mut Attributes<'a>,
+        name: &'static str,
+        count: usize,
+    ) -> Result<Box<[i64]>, Failure> {
+        let list = self.optional_list(attributes, name)?;
+        Ok(list.map_or_else(|| vec![0; count].into(), |(list, _)| list.into()))
+    }
+
+    pub(super) fn position(&mut self, attributes: &mut Attributes<'a>, name: &'static str) -> Result<usize, Failure> {
         match attributes.find(name) {
             None => Err(self.missing(attributes, name, "0")),
             Some(Attribute { value: AttributeValue::Number(number), span, .. }) => {
                 Ok(self.positions(&[number], span)?.first().copied().unwrap_or_default())
             }
-            Some(Attribute { value: AttributeValue::List(_) | AttributeValue::Pair(..), span, .. }) => {
-                Err(self.fail(span, format!("a list, expected one number as in `{name}=0`")))
+            Some(Attribute { value: AttributeValue::List(_) | AttributeValue::Pair(..) | AttributeValue::Word(_), span, .. }) => {
+                Err(self.fail(span, format!("expected one number as in `{name}=0`")))
             }
         }
     }
 
-    fn optional_list(
+    pub(super) fn optional_list(
         &mut self,
         attributes: &mut Attributes<'a>,
         name: &'static str,
@@ -358,37 +496,37 @@ impl<'a> Parser<'a> {
         match attributes.find(name) {
             None => Ok(None),
             Some(Attribute { value: AttributeValue::List(list), span, .. }) => Ok(Some((list, span))),
-            Some(Attribute { value: AttributeValue::Number(_) | AttributeValue::Pair(..), span, .. }) => {
+            Some(Attribute { value: AttributeValue::Number(_) | AttributeValue::Pair(..) | AttributeValue::Word(_), span, .. }) => {
                 Err(self.fail(span, format!("expected one list as in `{name}=[0,1]`")))
             }
         }
     }
 
-    fn list(&mut self, attributes: &mut Attributes<'a>, name: &'static str) -> Result<(Vec<i64>, Span), Failure> {
+    pub(super) fn list(&mut self, attributes: &mut Attributes<'a>, name: &'static str) -> Result<(Vec<i64>, Span), Failure> {
         match self.optional_list(attributes, name)? {
             Some(found) => Ok(found),
             None => Err(self.missing(attributes, name, "[…]")),
         }
     }
 
-    fn axes(&mut self, attributes: &mut Attributes<'a>, name: &'static str) -> Result<Axes, Failure> {
+    pub(super) fn axes(&mut self, attributes: &mut Attributes<'a>, name: &'static str) -> Result<Axes, Failure> {
         let (list, span) = self.list(attributes, name)?;
         self.positions(&list, span).map(Axes::from)
     }
 
-    fn axis_pair(&mut self, attributes: &mut Attributes<'a>, name: &'static str) -> Result<(Axes, Axes), Failure> {
+    pub(super) fn axis_pair(&mut self, attributes: &mut Attributes<'a>, name: &'static str) -> Result<(Axes, Axes), Failure> {
         match attributes.find(name) {
             None => Ok((Axes::default(), Axes::default())),
             Some(Attribute { value: AttributeValue::Pair(lhs, rhs), span, .. }) => {
                 Ok((self.positions(&lhs, span)?.into(), self.positions(&rhs, span)?.into()))
             }
-            Some(Attribute { value: AttributeValue::Number(_) | AttributeValue::List(_), span, .. }) => {
+            Some(Attribute { value: AttributeValue::Number(_) | AttributeValue::List(_) | AttributeValue::Word(_), span, .. }) => {
                 Err(self.fail(span, format!("expected two lists of axes as in `{name}=[1]x[0]`")))
             }
         }
     }
 
-    fn positions(&mut self, list: &[i64], span: Span) -> Result<Vec<usize>, Failure> {
+    pub(super) fn positions(&mut self, list: &[i64], span: Span) -> Result<Vec<usize>, Failure> {
         let mut positions = Vec::with_capacity(list.len());
         for &number in list {
             let position =
@@ -410,8 +548,9 @@ mod tests {
             let head = words.next().and_then(Head::named);
             assert!(head.is_some(), "`{}` is not read", row.name);
             let kind = words.next();
-            assert_eq!(head == Some(Head::Reduce), kind.is_some(), "`{}`", row.name);
-            assert!(kind.is_none_or(|kind| Reduction::ALL.iter().any(|known| known.kind_name() == kind)));
+            let kinds = head.map(Head::kinds).unwrap_or_default();
+            assert_eq!(kinds.is_empty(), kind.is_none(), "`{}`", row.name);
+            assert!(kind.is_none_or(|kind| kinds.contains(&kind)));
         }
     }
 

@@ -15,6 +15,7 @@ mod attributes;
 mod lexer;
 mod literal;
 mod parser;
+mod structured;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

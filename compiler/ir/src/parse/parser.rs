@@ -1,15 +1,16 @@
 //! Functions and instructions.
 //!
-//! One token of lookahead, no recursion. A method that meets a mistake reports it and returns a [`Failure`]; the loop over the
+//! One token of lookahead; recursion for nested regions alone, whose depth is limited. A method that meets a mistake reports it and returns a [`Failure`]; the loop over the
 //! instructions then goes on with the next line. Names of functions are collected first, so that calls may point forward.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::entities::{FuncId, Region, Value};
 use crate::error::{ParseError, ParseErrors, Span};
 use crate::function::{Function, Module};
 use crate::literal::Literal;
+use crate::op::{MAX_REGION_DEPTH, Op};
 use crate::provenance::{Derivation, Origin, Provenance};
 use crate::types::{DType, MAX_RANK, Type};
 
@@ -31,12 +32,19 @@ pub(super) struct Parser<'a> {
     errors: Vec<ParseError>,
 }
 
+/// What the regions of operations are called. A line never begins with one but that of a region, for instructions begin with their results.
+const REGION_LABELS: [&str; 9] = ["body", "cond", "then", "else", "case", "primal", "jvp", "vjp", "transpose"];
+
 /// A function being read.
 struct Body<'a> {
     function: Function,
     region: Region,
-    /// The values by name; `None` for one whose definition is in error.
+    /// The values of the region by name; `None` for one whose definition is in error.
     values: HashMap<&'a str, Option<Value>>,
+    /// The names of all regions.
+    names: HashSet<&'a str>,
+    /// How deep the region is nested.
+    depth: usize,
     declared: Vec<(Type, Span)>,
     spans: FunctionSpans,
 }
@@ -147,8 +155,27 @@ impl<'a> Parser<'a> {
         loop {
             match self.token.kind {
                 TokenKind::End | TokenKind::RightBrace => return,
+                TokenKind::LeftBrace => self.skip_block(),
+                TokenKind::Word if REGION_LABELS.contains(&self.token.text) => self.bump(),
                 TokenKind::Value | TokenKind::Word if self.token.first_on_line => return,
                 _ => self.bump(),
+            }
+        }
+    }
+
+    /// From `{` to behind the `}` that closes it.
+    fn skip_block(&mut self) {
+        let mut open = 0_usize;
+        loop {
+            match self.token.kind {
+                TokenKind::LeftBrace => open += 1,
+                TokenKind::RightBrace => open -= 1,
+                TokenKind::End => return,
+                _ => {}
+            }
+            self.bump();
+            if open == 0 {
+                return;
             }
         }
     }
@@ -202,11 +229,11 @@ impl<'a> Parser<'a> {
         let function = Function::new(name.text);
         let region = function.body_region();
         let spans = FunctionSpans { name: name.span, ..FunctionSpans::default() };
-        let mut body = Body { function, region, values: HashMap::new(), declared: Vec::new(), spans };
+        let mut body = Body { function, region, values: HashMap::new(), names: HashSet::new(), depth: 0, declared: Vec::new(), spans };
         self.params(&mut body)?;
         self.declared_results(&mut body)?;
         self.expect(TokenKind::LeftBrace, "`{` or `->` and the types of the results")?;
-        self.instructions(&mut body);
+        self.instructions(&mut body, "return");
         Ok(body)
     }
 
@@ -250,14 +277,14 @@ impl<'a> Parser<'a> {
     }
 
     /// Everything up to and with the closing brace.
-    fn instructions(&mut self, body: &mut Body<'a>) {
+    fn instructions(&mut self, body: &mut Body<'a>, terminator: &str) {
         let mut returned = false;
         loop {
             let start = self.token.span;
             match self.token.kind {
                 TokenKind::RightBrace => {
                     if !returned {
-                        self.fail_here("found `}`, expected an instruction or `return`");
+                        self.fail_here(format!("found `}}`, expected an instruction or `{terminator}`"));
                     }
                     return self.bump();
                 }
@@ -271,11 +298,11 @@ impl<'a> Parser<'a> {
                 }
                 _ if returned => {
                     let found = self.token.describe();
-                    self.fail_here(format!("found {found}, expected `}}` after `return`"));
+                    self.fail_here(format!("found {found}, expected `}}` after `{terminator}`"));
                     self.skip_to_line(start);
                 }
                 _ => {
-                    let is_return = self.at_word("return");
+                    let is_return = self.at_word(terminator);
                     returned |= is_return;
                     let read = if is_return { self.return_values(body) } else { self.instruction(body) };
                     if let Err(Failure) = read {
@@ -286,7 +313,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// `return %a, …`, whose types are those declared in the head.
+    /// `return %a, …`, whose types are those declared in the head, or `yield %a, …`.
     fn return_values(&mut self, body: &mut Body<'a>) -> Result<(), Failure> {
         let start = self.token.span;
         self.bump();
@@ -308,6 +335,11 @@ impl<'a> Parser<'a> {
             }
         }
         if !complete {
+            return Ok(());
+        }
+        if body.depth > 0 {
+            // What a region must yield is a question of types, the verifier's.
+            body.function.set_results(body.region, &values);
             return Ok(());
         }
         let found: Vec<&Type> = values.iter().map(|&value| body.function.ty(value)).collect();
@@ -361,10 +393,48 @@ impl<'a> Parser<'a> {
         let span = self.span_from(start);
         let provenance = self.provenance(span)?;
         let op = self.op(head, leading, &mut attributes, if types.len() == 1 { types.first() } else { None })?;
+        let regions = self.regions(body, &op)?;
         let Some(operands) = operands else { return Ok(None) };
-        let inst = body.function.push_inst(body.region, op, &operands, types, provenance);
+        let inst = body.function.push_inst(body.region, op, &operands, &regions, types, provenance);
         body.spans.insts[inst] = Some(span);
         Ok(Some(body.function.inst_results(inst).to_vec()))
+    }
+
+    /// `label(%x: T, …) { … yield %y, … }`, as many as the operation has.
+    fn regions(&mut self, body: &mut Body<'a>, op: &Op) -> Result<Vec<Region>, Failure> {
+        let (least, most) = op.region_counts();
+        let mut regions = Vec::new();
+        while regions.len() < most {
+            let label = op.region_label(regions.len());
+            if !self.at_word(label) {
+                if regions.len() >= least {
+                    break;
+                }
+                return Err(self.expected_here(&format!("the region `{label}(…) {{ … }}` of `{}`", op.name())));
+            }
+            if body.depth == MAX_REGION_DEPTH {
+                return Err(self.fail_here(format!("regions nest deeper than {MAX_REGION_DEPTH}")));
+            }
+            self.bump();
+            let region = body.function.push_region();
+            let outer = std::mem::replace(&mut body.region, region);
+            let values = std::mem::take(&mut body.values);
+            body.depth += 1;
+            let read = self.region(body);
+            body.depth -= 1;
+            body.values = values;
+            body.region = outer;
+            read?;
+            regions.push(region);
+        }
+        Ok(regions)
+    }
+
+    fn region(&mut self, body: &mut Body<'a>) -> Result<(), Failure> {
+        self.params(body)?;
+        self.expect(TokenKind::LeftBrace, "`{` and the instructions of the region")?;
+        self.instructions(body, "yield");
+        Ok(())
     }
 
     fn result_names(&mut self, results: &mut Vec<Token<'a>>) -> Result<(), Failure> {
@@ -542,7 +612,8 @@ impl<'a> Parser<'a> {
         if let Some(&value) = body.values.get(name.text) {
             return value;
         }
-        self.fail(name.span, format!("found {}, expected a value defined before", name.describe()));
+        let place = if body.names.contains(name.text) { " in this region; what is outside is passed in as an operand" } else { "" };
+        self.fail(name.span, format!("found {}, expected a value defined before{place}", name.describe()));
         None
     }
 
@@ -556,7 +627,7 @@ impl<'a> Parser<'a> {
             );
             return Err(self.fail(name.span, message));
         }
-        if body.values.contains_key(name.text) {
+        if !body.names.insert(name.text) {
             return Err(self.fail(name.span, format!("{} is defined twice, expected another name", name.describe())));
         }
         body.values.insert(name.text, value);

@@ -6,16 +6,18 @@
 //!
 //! Invariant: a function that [`Builder::finish`] returns is in SSA order and every result has its inferred type.
 
+mod control;
+mod ops;
+
 use std::cell::{Ref, RefCell};
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use crate::entities::{FuncId, Region, Value};
+use crate::entities::{Region, Value};
 use crate::error::BuildError;
 use crate::function::{Function, Module};
 use crate::infer::infer;
-use crate::literal::{Literal, Scalar};
-use crate::op::{Axes, Binary, BroadcastSpec, Comparison, DotDims, Op, PadSpec, Reduction, SliceSpec, Unary};
+use crate::op::{MAX_REGION_DEPTH, Op};
 use crate::provenance::Provenance;
 use crate::types::{DType, Shape, Type};
 
@@ -102,8 +104,13 @@ impl<'m> Builder<'m> {
         value
     }
 
-    /// Appends an instruction with any number of results. After a mistake the list has one placeholder.
+    /// Appends an instruction with any number of results. After a mistake each is a placeholder, one if their number is not known.
     pub fn emit_many(&self, op: Op, args: &[Value]) -> Vec<Value> {
+        self.emit_structured(op, args, &[])
+    }
+
+    /// As [`Builder::emit_many`], with regions: copies of the bodies of `regions`.
+    pub fn emit_structured(&self, op: Op, args: &[Value], regions: &[Function]) -> Vec<Value> {
         let mut state = self.state.borrow_mut();
         if let Some(placeholder) = state.placeholder {
             return vec![placeholder];
@@ -111,15 +118,25 @@ impl<'m> Builder<'m> {
         if let Some(message) = args.iter().find_map(|&arg| state.foreign(arg)) {
             return vec![state.fail(op.name(), message)];
         }
+        if regions.iter().any(|region| region.region_depth() >= MAX_REGION_DEPTH) {
+            return vec![state.fail(op.name(), format!("regions nest deeper than {MAX_REGION_DEPTH}"))];
+        }
         let inferred = {
             let types: Vec<&Type> = args.iter().map(|&arg| state.function.ty(arg)).collect();
-            infer(self.module, &op, &types)
+            let region_types: Vec<_> = regions.iter().map(|region| region.region_type(region.body_region())).collect();
+            infer(self.module, &op, &types, &region_types)
         };
         match inferred {
             Ok(types) => {
+                let state = &mut *state;
+                let names = &mut state.names;
+                let regions: Vec<Region> = regions
+                    .iter()
+                    .map(|region| state.function.embed(region, &mut |name| names.unique(name)))
+                    .collect();
                 let region = state.region;
                 let provenance = state.provenance.clone();
-                let inst = state.function.push_inst(region, op, args, types, provenance);
+                let inst = state.function.push_inst(region, op, args, &regions, types, provenance);
                 state.function.inst_results(inst).to_vec()
             }
             Err(message) => vec![state.fail(op.name(), message)],
@@ -230,187 +247,6 @@ impl State {
         }
         let region = self.region;
         *self.placeholder.get_or_insert_with(|| self.function.push_param(region, Type::scalar(DType::F32)))
-    }
-}
-
-macro_rules! elementwise {
-    ($($(#[$meta:meta])* $name:ident($($arg:ident),*) => $op:expr;)*) => {
-        /// Elementwise operations; operands of one type unless said otherwise.
-        impl Builder<'_> {
-            $($(#[$meta])* pub fn $name(&self, $($arg: Value),*) -> Value {
-                self.emit($op, &[$($arg),*])
-            })*
-        }
-    };
-}
-
-elementwise! {
-    /// `-x`.
-    neg(x) => Op::Unary(Unary::Neg);
-    /// `|x|`.
-    abs(x) => Op::Unary(Unary::Abs);
-    /// The sign of `x`.
-    sign(x) => Op::Unary(Unary::Sign);
-    /// Logical negation.
-    not(x) => Op::Unary(Unary::Not);
-    /// `e^x`.
-    exp(x) => Op::Unary(Unary::Exp);
-    /// Natural logarithm.
-    log(x) => Op::Unary(Unary::Log);
-    /// Square root.
-    sqrt(x) => Op::Unary(Unary::Sqrt);
-    /// `1 / sqrt(x)`.
-    rsqrt(x) => Op::Unary(Unary::Rsqrt);
-    /// Sine.
-    sin(x) => Op::Unary(Unary::Sin);
-    /// Cosine.
-    cos(x) => Op::Unary(Unary::Cos);
-    /// Hyperbolic sine.
-    sinh(x) => Op::Unary(Unary::Sinh);
-    /// Hyperbolic cosine.
-    cosh(x) => Op::Unary(Unary::Cosh);
-    /// Hyperbolic tangent.
-    tanh(x) => Op::Unary(Unary::Tanh);
-    /// `x + y`.
-    add(x, y) => Op::Binary(Binary::Add);
-    /// `x - y`.
-    sub(x, y) => Op::Binary(Binary::Sub);
-    /// `x y`.
-    mul(x, y) => Op::Binary(Binary::Mul);
-    /// `x / y`.
-    div(x, y) => Op::Binary(Binary::Div);
-    /// `x^y`.
-    pow(x, y) => Op::Binary(Binary::Pow);
-    /// The larger of `x` and `y`.
-    max(x, y) => Op::Binary(Binary::Max);
-    /// The smaller of `x` and `y`.
-    min(x, y) => Op::Binary(Binary::Min);
-    /// Logical and.
-    and(x, y) => Op::Binary(Binary::And);
-    /// Logical or.
-    or(x, y) => Op::Binary(Binary::Or);
-    /// `x` where `pred` (a `bool` tensor) holds, else `y`.
-    select(pred, x, y) => Op::Select;
-    /// `x` kept between `low` and `high`.
-    clamp(low, x, high) => Op::Clamp;
-    /// Whether `x` is neither infinite nor NaN.
-    is_finite(x) => Op::IsFinite;
-}
-
-/// Everything else.
-impl Builder<'_> {
-    /// An elementwise operation of one operand.
-    pub fn unary(&self, op: Unary, x: Value) -> Value {
-        self.emit(Op::Unary(op), &[x])
-    }
-
-    /// An elementwise operation of two operands of one type.
-    pub fn binary(&self, op: Binary, x: Value, y: Value) -> Value {
-        self.emit(Op::Binary(op), &[x, y])
-    }
-
-    /// A comparison of two operands of one type; the result is `bool`.
-    pub fn compare(&self, predicate: Comparison, x: Value, y: Value) -> Value {
-        self.emit(Op::Compare(predicate), &[x, y])
-    }
-
-    /// `x` with elements of type `dtype`; `x` itself if it has them already.
-    pub fn convert(&self, x: Value, dtype: DType) -> Value {
-        if self.ty(x).dtype == dtype { x } else { self.emit(Op::Convert(dtype), &[x]) }
-    }
-
-    /// A tensor known now.
-    pub fn constant(&self, literal: Literal) -> Value {
-        self.emit(Op::Constant(Arc::new(literal)), &[])
-    }
-
-    /// A tensor of type `ty` whose elements are all `x`, rounded to the element type.
-    pub fn splat(&self, ty: &Type, x: f64) -> Value {
-        self.constant(Literal::splat(Scalar::from_f64(ty.dtype, x), ty.shape.clone()))
-    }
-
-    /// A tensor like `value` in type whose elements are all `x`, rounded to the element type.
-    pub fn splat_like(&self, value: Value, x: f64) -> Value {
-        self.splat(&self.ty(value), x)
-    }
-
-    /// Positions along `axis`.
-    pub fn iota(&self, ty: Type, axis: usize) -> Value {
-        self.emit(Op::Iota { ty: Box::new(ty), axis }, &[])
-    }
-
-    /// Repetition: axis `i` of `x` becomes axis `dims[i]` of `shape`; `x` itself if nothing changes.
-    pub fn broadcast(&self, x: Value, shape: &Shape, dims: impl Into<Axes>) -> Value {
-        if self.shape(x) == *shape {
-            return x;
-        }
-        let spec = BroadcastSpec { shape: shape.clone(), dims: dims.into() };
-        self.emit(Op::Broadcast(Box::new(spec)), &[x])
-    }
-
-    /// The same elements with another shape; `x` itself if it has that shape.
-    pub fn reshape(&self, x: Value, shape: &Shape) -> Value {
-        if self.shape(x) == *shape { x } else { self.emit(Op::Reshape(Box::new(shape.clone())), &[x]) }
-    }
-
-    /// Result axis `i` is operand axis `perm[i]`; `x` itself if nothing moves.
-    pub fn transpose(&self, x: Value, perm: impl Into<Axes>) -> Value {
-        let perm = perm.into();
-        if perm.iter().copied().eq(0..self.shape(x).rank()) { x } else { self.emit(Op::Transpose(perm), &[x]) }
-    }
-
-    /// Reversal along axes.
-    pub fn reverse(&self, x: Value, axes: impl Into<Axes>) -> Value {
-        self.emit(Op::Reverse(axes.into()), &[x])
-    }
-
-    /// A strided box of positions; one entry per axis in each list.
-    pub fn slice(&self, x: Value, start: &[usize], limit: &[usize], stride: &[usize]) -> Value {
-        let spec = SliceSpec { start: start.into(), limit: limit.into(), stride: stride.into() };
-        self.emit(Op::Slice(Box::new(spec)), &[x])
-    }
-
-    /// Positions along one axis, from `start` to before `limit`.
-    pub fn slice_axis(&self, x: Value, axis: usize, start: usize, limit: usize) -> Value {
-        let mut limits = self.shape(x).extents();
-        let mut starts = vec![0; limits.len()];
-        let strides = vec![1; limits.len()];
-        match (starts.get_mut(axis), limits.get_mut(axis)) {
-            (Some(s), Some(l)) => (*s, *l) = (start, limit),
-            _ => return self.fail("slice", format!("axis {axis} of a tensor with {} axes", strides.len())),
-        }
-        self.slice(x, &starts, &limits, &strides)
-    }
-
-    /// Padding with the scalar `value`.
-    pub fn pad(&self, x: Value, value: Value, spec: PadSpec) -> Value {
-        self.emit(Op::Pad(Box::new(spec)), &[x, value])
-    }
-
-    /// Operands one after the other along `axis`.
-    pub fn concatenate(&self, parts: &[Value], axis: usize) -> Value {
-        self.emit(Op::Concatenate { axis }, parts)
-    }
-
-    /// Reduction over axes, strictly increasing; without axes, `x` itself.
-    pub fn reduce(&self, kind: Reduction, x: Value, axes: impl Into<Axes>) -> Value {
-        let axes = axes.into();
-        if axes.is_empty() { x } else { self.emit(Op::Reduce { kind, axes }, &[x]) }
-    }
-
-    /// Sum over axes.
-    pub fn reduce_add(&self, x: Value, axes: impl Into<Axes>) -> Value {
-        self.reduce(Reduction::Add, x, axes)
-    }
-
-    /// Sum of products over paired axes.
-    pub fn dot(&self, x: Value, y: Value, dims: DotDims) -> Value {
-        self.emit(Op::Dot(Box::new(dims)), &[x, y])
-    }
-
-    /// A call of a function of the module.
-    pub fn call(&self, func: FuncId, args: &[Value]) -> Vec<Value> {
-        self.emit_many(Op::Call(func), args)
     }
 }
 

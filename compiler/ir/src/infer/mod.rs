@@ -4,25 +4,52 @@
 //! makes, the parser and the verifier to compare with what is written. A message says what was found and what was
 //! expected; the caller adds the place.
 
+mod control;
+mod indexing;
+mod linear_algebra;
+mod windows;
+
 use crate::function::Module;
 use crate::op::{Axes, BroadcastSpec, Domain, DotDims, Op, PadSpec, SliceSpec};
+use crate::regions::RegionType;
 use crate::types::{DType, Shape, Type};
 
 /// What is wrong with an instruction's operands or attributes.
 pub type Message = String;
 
-/// The result types of `op` on operands of the given types.
+/// The result types of `op` on operands of the given types, with regions that take and yield the given types.
 ///
 /// # Errors
-/// If the number, element types or shapes of the operands do not fit the operation, or an attribute is out of range.
-pub fn infer(module: &Module, op: &Op, args: &[&Type]) -> Result<Vec<Type>, Message> {
-    if let Op::Call(func) = op {
-        return infer_call(module, *func, args);
+/// If the number, element types or shapes of the operands do not fit the operation, an attribute is out of range, or a region does not fit.
+pub fn infer(module: &Module, op: &Op, args: &[&Type], regions: &[RegionType]) -> Result<Vec<Type>, Message> {
+    let (least, most) = op.region_counts();
+    if !(least..=most).contains(&regions.len()) {
+        let expected = if least == most { least.to_string() } else { format!("{least} to {most}") };
+        return Err(format!("{} regions, expected {expected}", regions.len()));
     }
-    infer_single(op, args).map(|ty| vec![ty])
+    let results = result_types(module, op, args, regions)?;
+    // The text form names what an instruction makes; one that makes nothing has no effect either.
+    if results.is_empty() && !matches!(op, Op::Call(_)) { Err("there is no result, expected at least one".into()) } else { Ok(results) }
 }
 
-/// As [`infer`], for every operation but calls: they have exactly one result.
+fn result_types(module: &Module, op: &Op, args: &[&Type], regions: &[RegionType]) -> Result<Vec<Type>, Message> {
+    match op {
+        Op::Call(func) => infer_call(module, *func, args),
+        Op::Barrier => Ok(args.iter().map(|&ty| ty.clone()).collect()),
+        Op::Sort { axis, keys, .. } => indexing::sort(args, *axis, *keys),
+        Op::TopK { k } => indexing::top_k(op, args, *k),
+        Op::Scan(spec) => control::scan(spec, args, regions),
+        Op::While(spec) => control::while_loop(spec, args, regions),
+        Op::Cond => control::branches(DType::Bool, args, regions),
+        Op::Switch => control::branches(DType::I32, args, regions),
+        Op::CustomDerivative(rule) => control::custom_derivative(*rule, args, regions),
+        Op::TransposeRule { known } => control::transpose_rule(*known, args, regions),
+        Op::Checkpoint => control::checkpoint(args, regions),
+        _ => infer_single(op, args).map(|ty| vec![ty]),
+    }
+}
+
+/// As [`infer`], for operations without regions that have exactly one result.
 fn infer_single(op: &Op, args: &[&Type]) -> Result<Type, Message> {
     match op {
         Op::Constant(literal) => {
@@ -123,7 +150,86 @@ fn infer_single(op: &Op, args: &[&Type]) -> Result<Type, Message> {
             in_domain(op, "operands", x)?;
             infer_dot(x, y, dims)
         }
-        Op::Call(_) => Err("a call is typed by its callee".into()),
+        Op::Bitcast(dtype) => {
+            let [x] = operands(args)?;
+            let bits = |dtype: DType| if dtype == DType::Bool { 1 } else { 8 * dtype.bytes() };
+            if bits(x.dtype) != bits(*dtype) {
+                return Err(format!("the operand {x} and {} differ in width", dtype.name()));
+            }
+            Ok(x.with_dtype(*dtype))
+        }
+        Op::ArgReduce { axis, dtype, .. } => {
+            let [x] = operands(args)?;
+            in_domain(op, "operand", x)?;
+            indexing::arg_reduce(x, *axis, *dtype)
+        }
+        Op::Cumulative { axis, .. } => {
+            let [x] = operands(args)?;
+            in_domain(op, "operand", x)?;
+            axis_in_range(*axis, x.rank())?;
+            Ok(x.clone())
+        }
+        Op::DynamicSlice(shape) => indexing::dynamic_slice(args, shape),
+        Op::DynamicUpdateSlice => indexing::dynamic_update_slice(args),
+        Op::Gather(spec) => {
+            let [x, indices] = operands(args)?;
+            indexing::gather(x, indices, spec)
+        }
+        Op::Scatter { dims, .. } => {
+            let [x, indices, updates] = operands(args)?;
+            in_domain(op, "operand", x)?;
+            indexing::scatter(x, indices, updates, dims)
+        }
+        Op::Windows(spec) => {
+            let [x] = operands(args)?;
+            windows::windows(x, spec)
+        }
+        Op::OverlapAdd { spec, shape } => {
+            let [x] = operands(args)?;
+            in_domain(op, "operand", x)?;
+            windows::overlap_add(x, spec, shape)
+        }
+        Op::ReduceWindow { spec, .. } => {
+            let [x] = operands(args)?;
+            in_domain(op, "operand", x)?;
+            windows::reduce_window(x, spec)
+        }
+        Op::SelectAndScatter { spec, .. } => {
+            let [x, source] = operands(args)?;
+            in_domain(op, "operand", x)?;
+            windows::select_and_scatter(x, source, spec)
+        }
+        Op::Conv(spec) => {
+            let [x, kernel] = operands(args)?;
+            in_domain(op, "operands", x)?;
+            windows::conv(x, kernel, spec)
+        }
+        Op::RandomBits(ty) => {
+            let [key] = operands(args)?;
+            linear_algebra::random_bits(key, ty)
+        }
+        Op::Cholesky => {
+            let [x] = operands(args)?;
+            in_domain(op, "operand", x)?;
+            linear_algebra::square(x)?;
+            Ok(x.clone())
+        }
+        Op::TriangularSolve { left, .. } => {
+            let [a, b] = operands(args)?;
+            in_domain(op, "operands", a)?;
+            linear_algebra::triangular_solve(a, b, *left)
+        }
+        Op::Barrier
+        | Op::Sort { .. }
+        | Op::TopK { .. }
+        | Op::Call(_)
+        | Op::Scan(_)
+        | Op::While(_)
+        | Op::Cond
+        | Op::Switch
+        | Op::CustomDerivative(_)
+        | Op::TransposeRule { .. }
+        | Op::Checkpoint => Err("the operation may have several results".into()),
     }
 }
 
@@ -226,9 +332,7 @@ fn infer_concatenate(args: &[&Type], axis: usize) -> Result<Type, Message> {
 }
 
 fn infer_dot(x: &Type, y: &Type, dims: &DotDims) -> Result<Type, Message> {
-    if x.dtype != y.dtype {
-        return Err(format!("the operands {x} and {y} differ in element type"));
-    }
+    in_domain_like(x, y)?;
     for (what, lhs, rhs) in
         [("batch", &dims.lhs_batch, &dims.rhs_batch), ("contract", &dims.lhs_contract, &dims.rhs_contract)]
     {
@@ -274,6 +378,11 @@ fn operands<'a, const N: usize>(args: &[&'a Type]) -> Result<[&'a Type; N], Mess
 fn in_domain(op: &Op, what: &str, ty: &Type) -> Result<(), Message> {
     let domain: Domain = op.info().domain;
     if domain.contains(ty.dtype) { Ok(()) } else { Err(format!("{what} of type {ty}, expected {}", domain.describe())) }
+}
+
+/// Two operands of one element type.
+fn in_domain_like(x: &Type, y: &Type) -> Result<(), Message> {
+    if x.dtype == y.dtype { Ok(()) } else { Err(format!("the operands {x} and {y} differ in element type")) }
 }
 
 fn same_type(x: &Type, y: &Type) -> Result<(), Message> {

@@ -4,14 +4,16 @@
 //! or, if it has none, under its number among the unnamed values in order of the text, so that printing what was
 //! parsed gives the same text again. Provenance is left out unless asked for, to keep lines short.
 
+mod attributes;
+
 use std::fmt::{self, Write};
 
 use cranelift_entity::SecondaryMap;
 
-use crate::entities::{Inst, Value};
+use crate::entities::{Inst, Region, Value};
 use crate::function::{Function, Module};
 use crate::literal::Literal;
-use crate::op::{Axes, DotDims, Op};
+use crate::op::{MAX_REGION_DEPTH, Op};
 use crate::provenance::{Origin, Provenance};
 
 /// How to print.
@@ -106,12 +108,20 @@ impl<'a> Printer<'a> {
 
     /// Visits the values in order of definition in the text.
     fn for_each_value(&self, mut visit: impl FnMut(Value)) {
-        for &param in self.function.params() {
-            visit(param);
+        self.for_each_in(self.function.body_region(), &mut visit, 0);
+    }
+
+    fn for_each_in(&self, region: Region, visit: &mut impl FnMut(Value), depth: usize) {
+        // A module that is not verified may hold anything.
+        if depth > MAX_REGION_DEPTH {
+            return;
         }
-        for &inst in self.function.insts() {
-            for &result in self.function.inst_results(inst) {
-                visit(result);
+        let data = self.function.region(region);
+        data.params.iter().for_each(|&param| visit(param));
+        for &inst in &data.insts {
+            self.function.inst_results(inst).iter().for_each(|&result| visit(result));
+            for &nested in self.function.inst_regions(inst) {
+                self.for_each_in(nested, visit, depth + 1);
             }
         }
     }
@@ -126,9 +136,7 @@ impl<'a> Printer<'a> {
 
     fn function(&self, out: &mut String, comment: &dyn Fn(Inst) -> Option<String>) -> fmt::Result {
         let function = self.function;
-        let params: Vec<String> =
-            function.params().iter().map(|&param| format!("{}: {}", self.value(param), function.ty(param))).collect();
-        write!(out, "func @{}({})", function.name, params.join(", "))?;
+        write!(out, "func @{}({})", function.name, self.params(function.body_region()))?;
         let results: Vec<String> = function.result_types().map(ToString::to_string).collect();
         match &results[..] {
             [] => {}
@@ -136,17 +144,59 @@ impl<'a> Printer<'a> {
             many => write!(out, " -> ({})", many.join(", "))?,
         }
         writeln!(out, " {{")?;
-        for &inst in function.insts() {
+        self.block(out, function.body_region(), "return", 1, comment)?;
+        writeln!(out, "}}")
+    }
+
+    /// The instructions of a region and what it ends with, `depth` steps in.
+    fn block(
+        &self,
+        out: &mut String,
+        region: Region,
+        terminator: &str,
+        depth: usize,
+        comment: &dyn Fn(Inst) -> Option<String>,
+    ) -> fmt::Result {
+        let data = self.function.region(region);
+        let indent = "  ".repeat(depth);
+        for &inst in &data.insts {
             for line in comment(inst).iter().flat_map(|text| text.lines()) {
-                writeln!(out, "  ; {line}")?;
+                writeln!(out, "{indent}; {line}")?;
             }
-            write!(out, "  ")?;
+            write!(out, "{indent}")?;
             self.inst(out, inst)?;
             writeln!(out)?;
+            if depth <= MAX_REGION_DEPTH + 1 {
+                self.regions(out, inst, depth + 1, comment)?;
+            }
         }
-        let values: Vec<String> = function.results().iter().map(|&result| self.value(result)).collect();
+        let values: Vec<String> = data.results.iter().map(|&result| self.value(result)).collect();
         let space = if values.is_empty() { "" } else { " " };
-        writeln!(out, "  return{space}{}\n}}", values.join(", "))
+        writeln!(out, "{indent}{terminator}{space}{}", values.join(", "))
+    }
+
+    fn regions(
+        &self,
+        out: &mut String,
+        inst: Inst,
+        depth: usize,
+        comment: &dyn Fn(Inst) -> Option<String>,
+    ) -> fmt::Result {
+        let indent = "  ".repeat(depth);
+        for (position, &region) in self.function.inst_regions(inst).iter().enumerate() {
+            let label = self.function.op(inst).region_label(position);
+            writeln!(out, "{indent}{label}({}) {{", self.params(region))?;
+            self.block(out, region, "yield", depth + 1, comment)?;
+            writeln!(out, "{indent}}}")?;
+        }
+        Ok(())
+    }
+
+    fn params(&self, region: Region) -> String {
+        let params = self.function.region(region).params.iter();
+        let params: Vec<String> =
+            params.map(|&param| format!("{}: {}", self.value(param), self.function.ty(param))).collect();
+        params.join(", ")
     }
 
     fn inst(&self, out: &mut String, inst: Inst) -> fmt::Result {
@@ -161,7 +211,10 @@ impl<'a> Printer<'a> {
         if !args.is_empty() {
             write!(out, " {}", args.join(", "))?;
         }
-        trailing_attributes(out, op)?;
+        for (position, (name, value)) in attributes::of(op).into_iter().enumerate() {
+            let separator = if position == 0 && args.is_empty() { "" } else { "," };
+            write!(out, "{separator} {name}={value}")?;
+        }
         let types: Vec<String> =
             self.function.inst_results(inst).iter().map(|&result| self.function.ty(result).to_string()).collect();
         if !types.is_empty() {
@@ -183,74 +236,9 @@ impl<'a> Printer<'a> {
             Op::Compare(predicate) => write!(out, " {}", predicate.name()),
             Op::Call(func) if self.module.has(*func) => write!(out, " @{}", self.module.function(*func).name),
             Op::Call(_) => write!(out, " @?"),
-            Op::Iota { .. }
-            | Op::Unary(_)
-            | Op::Binary(_)
-            | Op::IsFinite
-            | Op::Select
-            | Op::Clamp
-            | Op::Convert(_)
-            | Op::Broadcast(_)
-            | Op::Reshape(_)
-            | Op::Transpose(_)
-            | Op::Reverse(_)
-            | Op::Slice(_)
-            | Op::Pad(_)
-            | Op::Concatenate { .. }
-            | Op::Reduce { .. }
-            | Op::Dot(_) => Ok(()),
+            _ => Ok(()),
         }
     }
-}
-
-/// What stands between the operands and the types. What the result type says (`convert`, `reshape`, the shape of
-/// `broadcast` and `iota`) is not repeated.
-fn trailing_attributes(out: &mut String, op: &Op) -> fmt::Result {
-    match op {
-        Op::Iota { axis, .. } => write!(out, " axis={axis}"),
-        Op::Concatenate { axis } => write!(out, ", axis={axis}"),
-        Op::Broadcast(spec) => write!(out, ", dims={}", list(&spec.dims)),
-        Op::Transpose(perm) => write!(out, ", perm={}", list(perm)),
-        Op::Reverse(axes) | Op::Reduce { axes, .. } => write!(out, ", axes={}", list(axes)),
-        Op::Slice(spec) => {
-            write!(out, ", start={}, limit={}", list(&spec.start), list(&spec.limit))?;
-            if spec.stride.iter().any(|&stride| stride != 1) {
-                write!(out, ", stride={}", list(&spec.stride))?;
-            }
-            Ok(())
-        }
-        Op::Pad(spec) => {
-            write!(out, ", low={}, high={}", list(&spec.low), list(&spec.high))?;
-            if spec.interior.iter().any(|&count| count != 0) {
-                write!(out, ", interior={}", list(&spec.interior))?;
-            }
-            Ok(())
-        }
-        Op::Dot(dims) => write_dot_dims(out, dims),
-        Op::Constant(_)
-        | Op::Unary(_)
-        | Op::Binary(_)
-        | Op::Compare(_)
-        | Op::IsFinite
-        | Op::Select
-        | Op::Clamp
-        | Op::Convert(_)
-        | Op::Reshape(_)
-        | Op::Call(_) => Ok(()),
-    }
-}
-
-fn write_dot_dims(out: &mut String, dims: &DotDims) -> fmt::Result {
-    let pair = |name: &str, lhs: &Axes, rhs: &Axes| {
-        if lhs.is_empty() && rhs.is_empty() { String::new() } else { format!(", {name}={}x{}", list(lhs), list(rhs)) }
-    };
-    out.push_str(&pair("batch", &dims.lhs_batch, &dims.rhs_batch));
-    out.push_str(&pair("contract", &dims.lhs_contract, &dims.rhs_contract));
-    Ok(())
-}
-
-fn list<T: fmt::Display>(items: &[T]) -> String {
-    format!("[{}]", items.iter().map(ToString::to_string).collect::<Vec<_>>().join(","))
 }
 
 /// A splat as one scalar, anything else as nested lists; a tensor without elements as `[]`.
