@@ -40,7 +40,7 @@ pub fn jvp(module: &Verified<Module>, func: FuncId, wrt: &[usize]) -> Result<Fun
 /// If `func` is not in the module, or a parameter does not exist, is repeated or is not floating-point.
 pub fn vjp(module: &Verified<Module>, func: FuncId, wrt: &[usize]) -> Result<Function, Error> {
     check_wrt(subject(module, func)?, wrt)?;
-    reverse_mode(module, func, wrt, "vjp", Seed::Parameters, Returns::ResultsAndCotangents)
+    reverse_mode(module, &inlined(module, func)?, wrt, "vjp", Seed::Parameters, Returns::ResultsAndCotangents)
 }
 
 /// The gradient of the first result, a floating-point scalar, with respect to the parameters in `wrt`.
@@ -54,7 +54,7 @@ pub fn grad(module: &Verified<Module>, func: FuncId, wrt: &[usize]) -> Result<Fu
     let function = subject(module, func)?;
     check_wrt(function, wrt)?;
     check_scalar(function)?;
-    reverse_mode(module, func, wrt, "grad", Seed::One, Returns::Cotangents)
+    reverse_mode(module, &inlined(module, func)?, wrt, "grad", Seed::One, Returns::Cotangents)
 }
 
 /// As [`grad`], but `@f_value_and_grad` returns all results of `func` before the gradients.
@@ -65,7 +65,7 @@ pub fn value_and_grad(module: &Verified<Module>, func: FuncId, wrt: &[usize]) ->
     let function = subject(module, func)?;
     check_wrt(function, wrt)?;
     check_scalar(function)?;
-    reverse_mode(module, func, wrt, "value_and_grad", Seed::One, Returns::ResultsAndCotangents)
+    reverse_mode(module, &inlined(module, func)?, wrt, "value_and_grad", Seed::One, Returns::ResultsAndCotangents)
 }
 
 /// The transpose of a linear program, such as [`linearize`](crate::linearize()) makes.
@@ -110,7 +110,7 @@ pub fn transpose(module: &Verified<Module>, linear: FuncId, residuals: usize) ->
 
 /// Where the cotangents of the results come from.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Seed {
+pub(crate) enum Seed {
     /// Parameters, one for each floating-point result.
     Parameters,
     /// 1 for the first result, zero for the others.
@@ -119,7 +119,7 @@ enum Seed {
 
 /// What a reverse-mode function returns.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Returns {
+pub(crate) enum Returns {
     /// The results of the primal, then the cotangents.
     ResultsAndCotangents,
     /// The cotangents.
@@ -127,30 +127,29 @@ enum Returns {
 }
 
 /// Linearizes and transposes into one function: the primal instructions, then the steps of the trace backwards.
-fn reverse_mode(
-    module: &Verified<Module>,
-    func: FuncId,
+pub(crate) fn reverse_mode(
+    module: &Module,
+    source: &Function,
     wrt: &[usize],
     suffix: &str,
     seed: Seed,
     returns: Returns,
 ) -> Result<Function, Error> {
-    let source = inlined(module, func)?;
     let forward = Builder::new(module, &source.name);
-    let trace = trace(&forward, &source, &Request { wrt, mode: Mode::Split })?;
+    let trace = trace(&forward, source, &Request { wrt, mode: Mode::Split })?;
     let forward = forward.finish(&[]).map_err(|error| Error::build("jvp", error))?;
     let linear = dependents(&forward, &trace.tangent_params);
 
     let b = Builder::new(module, &format!("{}_{suffix}", source.name));
-    let map = copy_primal(&b, &source, &forward, &trace);
+    let map = copy_primal(&b, source, &forward, &trace);
     let results = source.results().iter().map(|&result| map.expect(&b, trace.map.expect(&b, result)));
     let mut results: Vec<Value> = results.collect();
     if returns == Returns::Cotangents {
         results.clear();
     }
     let mut reverse = Reverse::new(&b, &forward, linear, map);
-    name_cotangents(&mut reverse, &source, &trace);
-    seed_cotangents(&b, &mut reverse, &source, &trace, seed);
+    name_cotangents(&mut reverse, source, &trace);
+    seed_cotangents(&b, &mut reverse, source, &trace, seed);
     for step in trace.steps.iter().rev() {
         reverse.step(&forward.insts()[step.clone()]).map_err(as_bug)?;
     }
@@ -230,7 +229,7 @@ fn as_bug(error: Error) -> Error {
     }
 }
 
-fn finish(module: &Module, b: Builder<'_>, results: &[Value], rule: &str) -> Result<Function, Error> {
+pub(crate) fn finish(module: &Module, b: Builder<'_>, results: &[Value], rule: &str) -> Result<Function, Error> {
     let pruned = b.finish(results).and_then(|function| prune(module, &function));
     pruned.map_err(|error| Error::build(rule, error))
 }
@@ -266,7 +265,7 @@ pub(crate) fn check_wrt(function: &Function, wrt: &[usize]) -> Result<(), Error>
     Ok(())
 }
 
-fn check_scalar(function: &Function) -> Result<(), Error> {
+pub(crate) fn check_scalar(function: &Function) -> Result<(), Error> {
     let found = match function.results().first().map(|&result| function.ty(result)) {
         Some(ty) if ty.dtype.is_float() && ty.rank() == 0 => return Ok(()),
         Some(ty) => ty.to_string(),

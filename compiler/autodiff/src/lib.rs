@@ -13,6 +13,9 @@
 //! [`value_and_grad`], [`linearize()`] and [`transpose()`] compose these (`compose.rs`). After Frostig et al.,
 //! "Decomposing reverse-mode automatic differentiation", and Radul et al., "You Only Linearize Once".
 //!
+//! Instructions with regions are differentiated and transposed in `control/`, by the same drivers applied to their regions. `batch/` applies a function to many
+//! operands at once ([`vmap`]); with it, `jacobian.rs` makes Jacobians of one batched product ([`jacobian()`], [`hessian`], [`hvp`]).
+//!
 //! Rules build ordinary IR and nothing else. The drivers (`trace.rs`, `reverse.rs`) alone own activity, symbolic
 //! zeros, accumulation, names, provenance and the type check of every contribution; so a rule is its formula.
 //! The results are ordinary functions, and every pass applies to them again.
@@ -77,6 +80,7 @@ mod compose;
 mod control;
 mod emit;
 mod error;
+mod jacobian;
 mod jvp;
 mod linearize;
 mod op_derivative;
@@ -88,4 +92,5 @@ mod transpose;
 pub use batch::vmap;
 pub use compose::{grad, jvp, transpose, value_and_grad, vjp};
 pub use error::Error;
+pub use jacobian::{JacobianMode, hessian, hvp, jacobian};
 pub use linearize::{Linearized, linearize};

@@ -347,7 +347,8 @@ func @f(%x: f64) -> (f64, f64) {
     );
     let (module, forward) = add(&module, jvp(&module, find(&module, "f"), &[0]).unwrap());
     let function = module.function(forward);
-    let scans: Vec<&Op> = function.insts().iter().map(|&inst| function.op(inst)).filter(|op| matches!(op, Op::Scan(_))).collect();
+    let scans: Vec<&Op> =
+        function.insts().iter().map(|&inst| function.op(inst)).filter(|op| matches!(op, Op::Scan(_))).collect();
     let [Op::Scan(spec)] = scans[..] else { panic!("{}", text_of(&module, forward)) };
     assert_eq!((spec.consts, spec.carry), (2, 3));
     let scalar = Type::scalar(DType::F64);

@@ -138,6 +138,10 @@ fn ties_in_a_window_are_shared_and_padding_has_no_part() {
 fn a_window_of_padding_alone_gives_nothing() {
     let body = "%z = reduce_window max %x, size=[1], low=[2], high=[0] : f64[4]";
     assert_eq!(cotangents("%x: f64[2]", body, &[&[1.0, 2.0]], &[1.0, 2.0, 4.0, 8.0]), [[4.0, 8.0]]);
+    let module = program("%x: f64[2]", body);
+    let (module, forward) = add(&module, jvp(&module, find(&module, "f"), &[0]).unwrap());
+    let x = Array::from_slice(&[2], &[1.0, 2.0]).unwrap();
+    assert_eq!(run(&module, forward, &[x.clone(), x])[1].to_f64(), [0.0, 0.0, 1.0, 2.0]);
     // The least number equals the padding, and gets all the same.
     let body = "%z = reduce_window max %x, size=[3], low=[2], high=[0] : f64[1]";
     assert_eq!(cotangents("%x: f64[1]", body, &[&[-INF]], &[6.0]), [[6.0]]);

@@ -44,8 +44,9 @@ pub use error::{BuildError, ParseError, ParseErrors, VerifyError, VerifyErrors};
 pub use function::{Function, InstData, Module, RegionData};
 pub use literal::{Elements, Literal, Scalar};
 pub use op::{
-    Axes, Binary, Checkpointing, Comparison, ConvSpec, Cumulation, CustomRule, DotDims, Extremum, GatherSpec, Op, OpInfo, OutOfBounds,
-    PadSpec, PoolSpec, Pooling, Reduction, ScanSpec, ScatterKind, SliceSpec, Unary, WhileSpec, WindowDims, WindowSpec,
+    Axes, Binary, Checkpointing, Comparison, ConvSpec, Cumulation, CustomRule, DotDims, Extremum, GatherSpec, Op,
+    OpInfo, OutOfBounds, PadSpec, PoolSpec, Pooling, Reduction, ScanSpec, ScatterKind, SliceSpec, Unary, WhileSpec,
+    WindowDims, WindowSpec,
 };
 pub use parse::parse_module;
 pub use provenance::{Derivation, Origin, Provenance};

@@ -146,13 +146,7 @@ impl Copier<'_> {
         to.set_results(target, &self.values(&data.results));
     }
 
-    fn define(
-        &mut self,
-        old: Value,
-        new: Value,
-        to: &mut Function,
-        rename: &mut impl FnMut(&Arc<str>) -> Arc<str>,
-    ) {
+    fn define(&mut self, old: Value, new: Value, to: &mut Function, rename: &mut impl FnMut(&Arc<str>) -> Arc<str>) {
         if let Some(name) = self.from.value_name(old) {
             let name = rename(name);
             to.set_value_name(new, Some(name));

@@ -132,7 +132,7 @@ fn while_loop(
         .zip(&all)
         .map(|(arg, &batched)| if batched { state.lift(arg.value, arg.batched) } else { arg.value })
         .collect();
-    let results = b.while_loop(spec.clone(), &operands, new_cond, new_body);
+    let results = b.while_loop(*spec, &operands, new_cond, new_body);
     Ok(with_flags(results, &all[spec.consts..]))
 }
 

@@ -4,7 +4,7 @@ use pullback_ir::op::{Extremum, PoolSpec, Pooling, WindowSpec};
 use pullback_ir::{Builder, Comparison, DType, Shape, Type, Value};
 
 use super::moves::unpad;
-use super::{Cotangents, NO_RULE, NotLinear, Operand, one, only};
+use super::{Cotangents, NotLinear, Operand, one, only};
 use crate::emit;
 use crate::jvp::windows::{Pool, identity};
 
@@ -45,7 +45,7 @@ pub(super) fn reduce_window_add(b: &Builder<'_>, spec: &PoolSpec, operands: &[Op
     } else {
         match padded_shape(spec, &ty.shape) {
             Some(shape) => b.overlap_add(pool.spread(b, ct), pool.windows(), &shape),
-            None => return Err(NO_RULE),
+            None => b.fail("overlap_add", "the padded operand has too many elements"),
         }
     };
     Ok(vec![if pool.is_padded() { unpad(b, &pool.padding(), &ty.shape, padded) } else { Some(padded) }])
@@ -81,7 +81,7 @@ pub(super) fn select_and_scatter(
     extents.push(pool.axes().iter().map(|&axis| spec.size[axis]).product());
     let flat = match Shape::new(&extents) {
         Ok(shape) => shape,
-        Err(_) => return Err(NO_RULE),
+        Err(error) => return one(b.fail("reshape", error.to_string())),
     };
     let view = |x: Value, fill: f64| b.reshape(pool.view(b, x, fill), &flat);
     let chosen = chosen(b, kind, view(x, identity(kind)), pool.inside(b, x).map(|inside| b.reshape(inside, &flat)));

@@ -9,7 +9,11 @@ use crate::types::Type;
 impl<'m> Builder<'m> {
     /// A region with parameters of these types, for the methods below: `build` gets a builder of its own and the parameters, and returns what the
     /// region yields. It cannot use values of this builder: pass them in as operands. A mistake in it is a mistake here.
-    pub fn region(&self, params: &[(&str, Type)], build: impl FnOnce(&Builder<'m>, &[Value]) -> Vec<Value>) -> Function {
+    pub fn region(
+        &self,
+        params: &[(&str, Type)],
+        build: impl FnOnce(&Builder<'m>, &[Value]) -> Vec<Value>,
+    ) -> Function {
         let inner = Builder::new(self.module, "region");
         inner.set_provenance(self.provenance());
         let values: Vec<Value> = params.iter().map(|(name, ty)| inner.param(name, ty.clone())).collect();
@@ -46,7 +50,13 @@ impl<'m> Builder<'m> {
     }
 
     /// `primal(args)` with a derivative rule of the user's.
-    pub fn custom_derivative(&self, rule: CustomRule, args: &[Value], primal: Function, derivative: Function) -> Vec<Value> {
+    pub fn custom_derivative(
+        &self,
+        rule: CustomRule,
+        args: &[Value],
+        primal: Function,
+        derivative: Function,
+    ) -> Vec<Value> {
         self.emit_structured(Op::CustomDerivative(rule), args, &[primal, derivative])
     }
 

@@ -130,10 +130,8 @@ impl<'m> Builder<'m> {
             Ok(types) => {
                 let state = &mut *state;
                 let names = &mut state.names;
-                let regions: Vec<Region> = regions
-                    .iter()
-                    .map(|region| state.function.embed(region, &mut |name| names.unique(name)))
-                    .collect();
+                let regions: Vec<Region> =
+                    regions.iter().map(|region| state.function.embed(region, &mut |name| names.unique(name))).collect();
                 let region = state.region;
                 let provenance = state.provenance.clone();
                 let inst = state.function.push_inst(region, op, args, &regions, types, provenance);

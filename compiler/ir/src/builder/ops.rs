@@ -6,8 +6,8 @@ use super::Builder;
 use crate::entities::{FuncId, Value};
 use crate::literal::{Literal, Scalar};
 use crate::op::{
-    Axes, Binary, BroadcastSpec, Comparison, ConvSpec, Cumulation, DotDims, Extremum, GatherSpec, Op, PadSpec, PoolSpec, Pooling,
-    Reduction, ScatterKind, SliceSpec, Unary, WindowDims, WindowSpec,
+    Axes, Binary, BroadcastSpec, Comparison, ConvSpec, Cumulation, DotDims, Extremum, GatherSpec, Op, PadSpec,
+    PoolSpec, Pooling, Reduction, ScatterKind, SliceSpec, Unary, WindowDims, WindowSpec,
 };
 use crate::types::{DType, Shape, Type};
 

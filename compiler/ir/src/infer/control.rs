@@ -42,7 +42,12 @@ pub(super) fn scan(spec: &ScanSpec, args: &[&Type], regions: &[RegionType]) -> R
     let [body] = regions else { return Err("expected one region".into()) };
     let state = spec.consts.saturating_add(spec.carry);
     if state > args.len() {
-        return Err(format!("{} operands, expected at least consts={} and carry={}", args.len(), spec.consts, spec.carry));
+        return Err(format!(
+            "{} operands, expected at least consts={} and carry={}",
+            args.len(),
+            spec.consts,
+            spec.carry
+        ));
     }
     if matches!(spec.checkpoint, Checkpointing::Every(0) | Checkpointing::Binomial(0)) {
         return Err("a checkpoint policy with 0, expected at least 1".into());
@@ -95,7 +100,11 @@ fn floats(types: &[Type]) -> impl Iterator<Item = Type> + '_ {
     types.iter().filter(|ty| ty.dtype.is_float()).cloned()
 }
 
-pub(super) fn custom_derivative(rule: CustomRule, args: &[&Type], regions: &[RegionType]) -> Result<Vec<Type>, Message> {
+pub(super) fn custom_derivative(
+    rule: CustomRule,
+    args: &[&Type],
+    regions: &[RegionType],
+) -> Result<Vec<Type>, Message> {
     let [primal, derivative] = regions else { return Err("expected two regions".into()) };
     let params = owned(args);
     same("the parameters of the primal", &primal.params, &params)?;

@@ -75,7 +75,10 @@ fn window_dims(x: &Type, indices: &Type, dims: &WindowDims) -> Result<Vec<usize>
     }
     let components = indices.shape.extent(dims.vector_axis).unwrap_or(1);
     if dims.map.len() != components {
-        return Err(format!("map has {} axes, an index vector of {indices} has {components} components", dims.map.len()));
+        return Err(format!(
+            "map has {} axes, an index vector of {indices} has {components} components",
+            dims.map.len()
+        ));
     }
     if dims.operand_batch.len() != dims.indices_batch.len() {
         let (operand, indices) = (dims.operand_batch.len(), dims.indices_batch.len());
@@ -99,7 +102,11 @@ fn window_dims(x: &Type, indices: &Type, dims: &WindowDims) -> Result<Vec<usize>
 fn windows_extents(batch: &[usize], window: &[usize], dims: &WindowDims) -> Result<Vec<usize>, Message> {
     let rank = batch.len() + window.len();
     if dims.offset.len() != window.len() {
-        return Err(format!("offset has {} axes, a window has {} that are not left out", dims.offset.len(), window.len()));
+        return Err(format!(
+            "offset has {} axes, a window has {} that are not left out",
+            dims.offset.len(),
+            window.len()
+        ));
     }
     increasing_axes(&dims.offset, rank)?;
     let (mut batch, mut window) = (batch.iter(), window.iter());
@@ -120,7 +127,9 @@ pub(super) fn gather(x: &Type, indices: &Type, spec: &GatherSpec) -> Result<Type
             return Err(format!("axis {axis}: a window of {size} positions, the operand {x} has {extent}"));
         }
         if left_out(&axis) && size != 1 {
-            return Err(format!("axis {axis} is left out of the result, where the window must have extent 1, not {size}"));
+            return Err(format!(
+                "axis {axis} is left out of the result, where the window must have extent 1, not {size}"
+            ));
         }
     }
     let window: Vec<usize> = (0..x.rank()).filter(|axis| !left_out(axis)).map(|axis| spec.sizes[axis]).collect();
@@ -145,7 +154,9 @@ pub(super) fn scatter(x: &Type, indices: &Type, updates: &Type, dims: &WindowDim
             return Err(format!("axis {axis}: a window of {size} positions, the operand {x} has {extent}"));
         }
     }
-    if (0..x.rank()).any(|axis| left_out(&axis) && x.shape.extent(axis) == Some(0)) && batch.iter().product::<usize>() > 0 {
+    if (0..x.rank()).any(|axis| left_out(&axis) && x.shape.extent(axis) == Some(0))
+        && batch.iter().product::<usize>() > 0
+    {
         return Err(format!("windows have extent 1 on an axis of {x} that has no positions"));
     }
     let expected = windows_extents(&batch, &window, dims)?;

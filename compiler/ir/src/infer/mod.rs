@@ -29,7 +29,11 @@ pub fn infer(module: &Module, op: &Op, args: &[&Type], regions: &[RegionType]) -
     }
     let results = result_types(module, op, args, regions)?;
     // The text form names what an instruction makes; one that makes nothing has no effect either.
-    if results.is_empty() && !matches!(op, Op::Call(_)) { Err("there is no result, expected at least one".into()) } else { Ok(results) }
+    if results.is_empty() && !matches!(op, Op::Call(_)) {
+        Err("there is no result, expected at least one".into())
+    } else {
+        Ok(results)
+    }
 }
 
 fn result_types(module: &Module, op: &Op, args: &[&Type], regions: &[RegionType]) -> Result<Vec<Type>, Message> {

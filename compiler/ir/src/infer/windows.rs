@@ -106,7 +106,9 @@ pub(super) fn conv(x: &Type, kernel: &Type, spec: &ConvSpec) -> Result<Type, Mes
     in_domain_like(x, kernel)?;
     let rank = x.rank();
     if !(2..=5).contains(&rank) {
-        return Err(format!("the operand {x} has {rank} axes, expected 2 to 5: batch, feature and up to three spatial ones"));
+        return Err(format!(
+            "the operand {x} has {rank} axes, expected 2 to 5: batch, feature and up to three spatial ones"
+        ));
     }
     permutation("lhs", &spec.lhs, rank)?;
     permutation("rhs", &spec.rhs, kernel.rank())?;
@@ -147,7 +149,9 @@ pub(super) fn conv(x: &Type, kernel: &Type, spec: &ConvSpec) -> Result<Type, Mes
 fn groups(spec: &ConvSpec, batch: usize, features: usize, outputs: usize, inputs: usize) -> Result<(), Message> {
     let (by_feature, by_batch) = (spec.feature_groups, spec.batch_groups);
     if by_feature == 0 || by_batch == 0 || (by_feature > 1 && by_batch > 1) {
-        return Err(format!("feature_groups={by_feature} and batch_groups={by_batch}, expected at least 1 and one of them 1"));
+        return Err(format!(
+            "feature_groups={by_feature} and batch_groups={by_batch}, expected at least 1 and one of them 1"
+        ));
     }
     if inputs.checked_mul(by_feature) != Some(features) {
         return Err(format!("{features} input features, expected {by_feature} groups of the kernel's {inputs}"));

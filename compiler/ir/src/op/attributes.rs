@@ -102,4 +102,3 @@ impl DotDims {
         (0..rank).filter(|axis| !self.rhs_batch.contains(axis) && !self.rhs_contract.contains(axis)).collect()
     }
 }
-

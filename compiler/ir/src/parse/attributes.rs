@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use crate::error::Span;
 use crate::op::{
-    Axes, Binary, BroadcastSpec, Comparison, Cumulation, DotDims, Extremum, Op, PadSpec, Pooling, Reduction, ScatterKind,
-    SliceSpec, Unary, table,
+    Axes, Binary, BroadcastSpec, Comparison, Cumulation, DotDims, Extremum, Op, PadSpec, Pooling, Reduction,
+    ScatterKind, SliceSpec, Unary, table,
 };
 use crate::types::Type;
 
@@ -402,7 +402,11 @@ impl<'a> Parser<'a> {
         Ok(Op::Pad(Box::new(PadSpec { low: low.into(), high: high.into(), interior: interior.into() })))
     }
 
-    pub(super) fn result_type<'t>(&mut self, attributes: &Attributes<'a>, result: Option<&'t Type>) -> Result<&'t Type, Failure> {
+    pub(super) fn result_type<'t>(
+        &mut self,
+        attributes: &Attributes<'a>,
+        result: Option<&'t Type>,
+    ) -> Result<&'t Type, Failure> {
         result.ok_or_else(|| {
             self.fail(attributes.place, format!("`{}` has one result, whose type says what it makes", attributes.op))
         })
@@ -482,9 +486,11 @@ impl<'a> Parser<'a> {
             Some(Attribute { value: AttributeValue::Number(number), span, .. }) => {
                 Ok(self.positions(&[number], span)?.first().copied().unwrap_or_default())
             }
-            Some(Attribute { value: AttributeValue::List(_) | AttributeValue::Pair(..) | AttributeValue::Word(_), span, .. }) => {
-                Err(self.fail(span, format!("expected one number as in `{name}=0`")))
-            }
+            Some(Attribute {
+                value: AttributeValue::List(_) | AttributeValue::Pair(..) | AttributeValue::Word(_),
+                span,
+                ..
+            }) => Err(self.fail(span, format!("expected one number as in `{name}=0`"))),
         }
     }
 
@@ -496,13 +502,19 @@ impl<'a> Parser<'a> {
         match attributes.find(name) {
             None => Ok(None),
             Some(Attribute { value: AttributeValue::List(list), span, .. }) => Ok(Some((list, span))),
-            Some(Attribute { value: AttributeValue::Number(_) | AttributeValue::Pair(..) | AttributeValue::Word(_), span, .. }) => {
-                Err(self.fail(span, format!("expected one list as in `{name}=[0,1]`")))
-            }
+            Some(Attribute {
+                value: AttributeValue::Number(_) | AttributeValue::Pair(..) | AttributeValue::Word(_),
+                span,
+                ..
+            }) => Err(self.fail(span, format!("expected one list as in `{name}=[0,1]`"))),
         }
     }
 
-    pub(super) fn list(&mut self, attributes: &mut Attributes<'a>, name: &'static str) -> Result<(Vec<i64>, Span), Failure> {
+    pub(super) fn list(
+        &mut self,
+        attributes: &mut Attributes<'a>,
+        name: &'static str,
+    ) -> Result<(Vec<i64>, Span), Failure> {
         match self.optional_list(attributes, name)? {
             Some(found) => Ok(found),
             None => Err(self.missing(attributes, name, "[…]")),
@@ -514,15 +526,21 @@ impl<'a> Parser<'a> {
         self.positions(&list, span).map(Axes::from)
     }
 
-    pub(super) fn axis_pair(&mut self, attributes: &mut Attributes<'a>, name: &'static str) -> Result<(Axes, Axes), Failure> {
+    pub(super) fn axis_pair(
+        &mut self,
+        attributes: &mut Attributes<'a>,
+        name: &'static str,
+    ) -> Result<(Axes, Axes), Failure> {
         match attributes.find(name) {
             None => Ok((Axes::default(), Axes::default())),
             Some(Attribute { value: AttributeValue::Pair(lhs, rhs), span, .. }) => {
                 Ok((self.positions(&lhs, span)?.into(), self.positions(&rhs, span)?.into()))
             }
-            Some(Attribute { value: AttributeValue::Number(_) | AttributeValue::List(_) | AttributeValue::Word(_), span, .. }) => {
-                Err(self.fail(span, format!("expected two lists of axes as in `{name}=[1]x[0]`")))
-            }
+            Some(Attribute {
+                value: AttributeValue::Number(_) | AttributeValue::List(_) | AttributeValue::Word(_),
+                span,
+                ..
+            }) => Err(self.fail(span, format!("expected two lists of axes as in `{name}=[1]x[0]`"))),
         }
     }
 

@@ -229,7 +229,15 @@ impl<'a> Parser<'a> {
         let function = Function::new(name.text);
         let region = function.body_region();
         let spans = FunctionSpans { name: name.span, ..FunctionSpans::default() };
-        let mut body = Body { function, region, values: HashMap::new(), names: HashSet::new(), depth: 0, declared: Vec::new(), spans };
+        let mut body = Body {
+            function,
+            region,
+            values: HashMap::new(),
+            names: HashSet::new(),
+            depth: 0,
+            declared: Vec::new(),
+            spans,
+        };
         self.params(&mut body)?;
         self.declared_results(&mut body)?;
         self.expect(TokenKind::LeftBrace, "`{` or `->` and the types of the results")?;
@@ -612,7 +620,11 @@ impl<'a> Parser<'a> {
         if let Some(&value) = body.values.get(name.text) {
             return value;
         }
-        let place = if body.names.contains(name.text) { " in this region; what is outside is passed in as an operand" } else { "" };
+        let place = if body.names.contains(name.text) {
+            " in this region; what is outside is passed in as an operand"
+        } else {
+            ""
+        };
         self.fail(name.span, format!("found {}, expected a value defined before{place}", name.describe()));
         None
     }

@@ -1,8 +1,8 @@
 //! Attributes of the operations on windows, indices and regions, read.
 
 use crate::op::{
-    Checkpointing, ConvSpec, Cumulation, CustomRule, Extremum, GatherSpec, Op, OutOfBounds, PoolSpec, Pooling, ScanSpec, ScatterKind,
-    WhileSpec, WindowDims, WindowSpec,
+    Checkpointing, ConvSpec, Cumulation, CustomRule, Extremum, GatherSpec, Op, OutOfBounds, PoolSpec, Pooling,
+    ScanSpec, ScatterKind, WhileSpec, WindowDims, WindowSpec,
 };
 use crate::types::Type;
 

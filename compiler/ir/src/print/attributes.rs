@@ -55,10 +55,7 @@ impl Attributes {
         self
     }
 
-    fn list_unless<T: Copy + Wide>(self, usual: T, name: &'static str, list: &[T]) -> Self
-    where
-        T: PartialEq,
-    {
+    fn list_unless<T: Copy + Wide + PartialEq>(self, usual: T, name: &'static str, list: &[T]) -> Self {
         if list.iter().all(|&item| item == usual) { self } else { self.list(name, list) }
     }
 
@@ -102,7 +99,9 @@ pub(super) fn of(op: &Op) -> Vec<(&'static str, Attribute)> {
         Op::Slice(spec) => {
             none.list("start", &spec.start).list("limit", &spec.limit).list_unless(1, "stride", &spec.stride)
         }
-        Op::Pad(spec) => none.list("low", &spec.low).list("high", &spec.high).list_unless(0, "interior", &spec.interior),
+        Op::Pad(spec) => {
+            none.list("low", &spec.low).list("high", &spec.high).list_unless(0, "interior", &spec.interior)
+        }
         Op::Dot(dims) => dot(none, dims),
         Op::Cumulative { axis, reverse, .. } => none.number("axis", *axis).flag("reverse", *reverse),
         Op::Gather(spec) => window_dims(none, &spec.dims).list("sizes", &spec.sizes),
@@ -151,9 +150,7 @@ pub(super) fn of(op: &Op) -> Vec<(&'static str, Attribute)> {
 }
 
 fn dot(attributes: Attributes, dims: &DotDims) -> Attributes {
-    attributes
-        .pair("batch", &dims.lhs_batch, &dims.rhs_batch)
-        .pair("contract", &dims.lhs_contract, &dims.rhs_contract)
+    attributes.pair("batch", &dims.lhs_batch, &dims.rhs_batch).pair("contract", &dims.lhs_contract, &dims.rhs_contract)
 }
 
 fn window_dims(attributes: Attributes, dims: &WindowDims) -> Attributes {
@@ -167,11 +164,11 @@ fn window_dims(attributes: Attributes, dims: &WindowDims) -> Attributes {
 }
 
 fn windows(attributes: Attributes, spec: &WindowSpec) -> Attributes {
-    attributes
-        .list("axes", &spec.axes)
-        .list("size", &spec.size)
-        .list_unless(1, "stride", &spec.stride)
-        .list_unless(1, "dilation", &spec.dilation)
+    attributes.list("axes", &spec.axes).list("size", &spec.size).list_unless(1, "stride", &spec.stride).list_unless(
+        1,
+        "dilation",
+        &spec.dilation,
+    )
 }
 
 fn pool(attributes: Attributes, spec: &PoolSpec) -> Attributes {

@@ -18,8 +18,14 @@ fn function() -> (Function, Value) {
 }
 
 fn push(function: &mut Function, op: Op, args: &[Value]) -> Value {
-    let inst =
-        function.push_inst(function.body_region(), op, args, &[], vec![Type::scalar(DType::F32)], Provenance::default());
+    let inst = function.push_inst(
+        function.body_region(),
+        op,
+        args,
+        &[],
+        vec![Type::scalar(DType::F32)],
+        Provenance::default(),
+    );
     function.inst_results(inst)[0]
 }
 
