@@ -137,6 +137,31 @@ fn at(origin: &Option<Origin>) -> String {
 }
 
 impl Error {
+    /// Where the user wrote what the error is about, if it names a place.
+    #[must_use]
+    pub const fn origin(&self) -> Option<&Origin> {
+        match self {
+            Self::NotLinear { origin, .. }
+            | Self::NoDerivative { origin, .. }
+            | Self::NoRule { origin, .. }
+            | Self::Bug { origin, .. } => origin.as_ref(),
+            Self::NoFunction
+            | Self::NoParameter { .. }
+            | Self::RepeatedParameter { .. }
+            | Self::NotFloat { .. }
+            | Self::NotScalar { .. }
+            | Self::NoResiduals { .. }
+            | Self::Batch { .. }
+            | Self::TooLarge { .. } => None,
+        }
+    }
+
+    /// Whether this is a mistake of the crate.
+    #[must_use]
+    pub const fn is_bug(&self) -> bool {
+        matches!(self, Self::Bug { .. })
+    }
+
     /// A mistake that the builder found in what `rule` built.
     pub(crate) fn build(rule: &str, error: BuildError) -> Self {
         Self::Bug { rule: rule.into(), message: format!("{}: {}", error.op, error.message), origin: error.origin }

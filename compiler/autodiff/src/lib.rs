@@ -65,19 +65,37 @@
 //! | `reduce mul`, `reduce max`, `reduce min` | nothing to reduce | 0 |
 //! | `select` | everywhere | that of the operand selected; the other gets exactly 0 |
 //! | `pad`, `concatenate`, `slice` | everywhere | positions that were dropped get exactly 0 |
+//! | `dynamic_slice`, `dynamic_update_slice` | a box outside | that of the box moved inside; what is replaced gets exactly 0 |
+//! | `gather` | a window outside | `clamp`: to the window moved inside; `drop`: 0 |
+//! | `gather` | repeated positions | they add up |
+//! | `scatter set` | several updates for an element | g for the last; exactly 0 for the others and for the element replaced |
+//! | `scatter add` | several updates for an element | g for each; 0 for one that is dropped |
+//! | `scatter mul` | zeros, several updates for an element | exact: the product of all other factors |
+//! | `scatter min`, `scatter max` | ties | g shared equally among the element and the updates that tie |
+//! | `reduce_window max`, `reduce_window min` | ties | g shared equally among the tied elements of the window; padding has no share |
+//! | `reduce_window max`, `reduce_window min` | a window of padding alone | 0 |
+//! | `select_and_scatter` | everywhere | for the source g at the element chosen, 0 where a window is padding alone; exactly 0 for the operand that chooses |
+//! | `cumulative max`, `cumulative min` | ties | g shared equally among the tied elements so far |
+//! | `cumulative mul` | zeros | exact, without division |
+//! | `cumulative logsumexp` | all elements so far are -infinity | 0 |
+//! | `sort`, `top_k` | ties, NaN | along with the element, in the stable order |
+//! | `cholesky` | the upper triangle of the operand | 0: it is not read |
+//! | `triangular_solve` | what is not read of the matrix (with `unit` also the diagonal) | 0 |
+//! | `bitcast`, `stop_gradient` | everywhere | 0 |
 //!
 //! The derivatives of `tanh` and `logistic` are made of the result `y` alone, as `1 - y^2` and `y (1 - y)`, which are 0 once `y` rounds to
 //! 1 or -1: in `f32` from about `|x| = 9` and `x = 17` on, in `f64` from 19 and 37 on. The absolute error is a few units in
 //! the last place of 1. `atan2` divides by the larger operand before it squares.
 //!
-//! Where a derivative is 0 because an operand was not selected (`select`, `max`, `min`, `clamp`, `reduce max`, `reduce
-//! min`), the backward part selects 0 instead of multiplying by it, so an infinite or NaN cotangent elsewhere does not
+//! Where a derivative is 0 because an operand was not selected (`select`, `max`, `min`, `clamp`, the
+//! `max` and `min` of `reduce`, `reduce_window`, `cumulative` and `scatter`, `scatter set`), the backward part selects 0 instead of multiplying by it, so an infinite or NaN cotangent elsewhere does not
 //! leak in. At NaN operands the derivative is 0 or NaN and otherwise unspecified.
 #![forbid(unsafe_code)]
 
 mod batch;
 mod compose;
 mod control;
+mod derivative;
 mod emit;
 mod error;
 mod jacobian;
@@ -91,6 +109,7 @@ mod transpose;
 
 pub use batch::vmap;
 pub use compose::{grad, jvp, transpose, value_and_grad, vjp};
+pub use derivative::{Derivative, differentiate};
 pub use error::Error;
 pub use jacobian::{JacobianMode, hessian, hvp, jacobian};
 pub use linearize::{Linearized, linearize};

@@ -267,7 +267,7 @@ func @f(%x: f64) -> f64 {
     let f = find(&module, "f");
     let x = array(&Type::scalar(DType::F64), &[2.0]);
     let (once, gradient) = add(&module, grad(&module, f, &[0]).unwrap());
-    assert_eq!(run(&once, gradient, &[x.clone()])[0].to_f64(), [20.0]);
+    assert_eq!(run(&once, gradient, std::slice::from_ref(&x))[0].to_f64(), [20.0]);
     let (forward, id) = add(&module, jvp(&module, f, &[0]).unwrap());
     assert_eq!(run(&forward, id, &[x.clone(), x.clone()])[1].to_f64(), [40.0]);
     let (twice, second) = add(&once, grad(&once, gradient, &[0]).unwrap());

@@ -1,6 +1,6 @@
 //! Differentiation of structured control flow.
 //!
-//! A region is a function, so its derivative is that of a function: [`trace`](crate::trace) or [`split`](crate::linearize) it, and put the parts into
+//! A region is a function, so its derivative is that of a function: [`trace`](crate::trace) or [`split`](crate::linearize::split) it, and put the parts into
 //! instructions of the same kind. What that means for each kind is a file here; this one has what they share.
 //!
 //! Two modes. *Joint*: primal and tangents come out of one instruction, as forward mode wants. *Split*: a primal instruction that also yields

@@ -6,7 +6,7 @@
 //! `ys` are scanned over, and those of the `xs` stacked.
 //!
 //! A checkpoint policy other than `store` rewrites the primal loop first: `recompute` puts the body into a `checkpoint`, `every` nests two scans, the inner one in a
-//! `checkpoint`; `binomial` has a file of its own ([`revolve`](super::revolve)).
+//! `checkpoint`; `binomial` has a file of its own ([`super::revolve`]).
 
 use pullback_ir::{Builder, Checkpointing, Function, ScanSpec, Shape, Type, Value};
 

@@ -6,10 +6,10 @@
 //! y[o] = sum over k of padded[o s + k d] w[k],    padded[low + i b] = x[i]
 //! ```
 //!
-//! so `x_ct[i]` sums `ct[o] w[k]` over `o s + k d = low + i b`: the reversed kernel over the cotangent, whose elements are `s` apart, with
-//! stride `b`. And `w_ct[k]` sums `ct[o] padded[o s + k d]` over `o`: the cotangent as a kernel, dilated by `s`, with stride `d`. In both the padding
-//! is what makes the result as large as the operand. Of the other axes, `x_ct` swaps the kernel's features, and `w_ct` swaps batch and features on all.
-//! Groups of features of the one are groups of the batch of the other.
+//! so `x_ct[i]` sums `ct[o] w[k]` over `o s + k d = low + i b`: the reversed kernel over the cotangent, whose elements are `s`
+//! apart, with stride `b`. And `w_ct[k]` sums `ct[o] padded[o s + k d]` over `o`: the cotangent as a kernel, dilated by `s`, with
+//! stride `d`. In both the padding is what makes the result as large as the operand. Of the other axes, `x_ct` swaps the kernel's
+//! features, and `w_ct` swaps batch and features on all. Groups of features of the one are groups of the batch of the other.
 
 use pullback_ir::op::ConvSpec;
 use pullback_ir::{Axes, Builder, PadSpec, Shape, Value};

@@ -78,10 +78,10 @@ pub(super) fn select_and_scatter(
     let pool = Pool::new(spec);
     // All positions in a window on one axis, in row-major order.
     let mut extents = source.shape.extents();
-    extents.push(pool.axes().iter().map(|&axis| spec.size[axis]).product());
+    extents.push(pool.axes().iter().fold(1, |count: usize, &axis| count.saturating_mul(spec.size[axis])));
     let flat = match Shape::new(&extents) {
         Ok(shape) => shape,
-        Err(error) => return one(b.fail("reshape", error.to_string())),
+        Err(error) => return Ok(vec![None, Some(b.fail("reshape", error.to_string()))]),
     };
     let view = |x: Value, fill: f64| b.reshape(pool.view(b, x, fill), &flat);
     let chosen = chosen(b, kind, view(x, identity(kind)), pool.inside(b, x).map(|inside| b.reshape(inside, &flat)));
