@@ -16,6 +16,7 @@ mod arrays;
 mod compile;
 mod error;
 mod options;
+mod sparse;
 
 pub use pullback_autodiff as autodiff;
 pub use pullback_codegen as codegen;
@@ -29,17 +30,20 @@ pub use pullback_runtime as runtime;
 pub use arrays::{run_arrays, to_array, to_tensor};
 pub use compile::{Report, Stage, Timing, compile, compile_with_report, dump};
 pub use error::Error;
-pub use options::{Derivative, Differentiate, Options, PassLimit};
-pub use pullback_autodiff::{grad, jvp, linearize, transpose, value_and_grad, vjp};
+pub use options::{Differentiate, Options, PassLimit};
+pub use pullback_autodiff::{
+    Derivative, JacobianMode, grad, hessian, hvp, jacobian, jvp, linearize, transpose, value_and_grad, vjp, vmap,
+};
 pub use pullback_codegen::Features;
-pub use pullback_graph::{Graph, Tensor, nn, optim, trace};
-pub use pullback_ir::{DType, FuncId, Function, Module, Verified, parse_module, verify};
+pub use pullback_graph::{Conv, Graph, Padding, Scan, Tensor, Tree, Triangular, Window, nn, optim, rng, trace};
+pub use pullback_ir::{Checkpointing, DType, FuncId, Function, Module, OutOfBounds, Verified, parse_module, verify};
 pub use pullback_runtime::{ArgMut, ArgRef, Executable};
+pub use sparse::{Coloring, Side, SparseJacobian, SparsityPattern, color, jacobian_sparsity, sparse_jacobian};
 
 /// What most programs need, to be imported whole.
 pub mod prelude {
     pub use crate::{
-        ArgMut, ArgRef, DType, Executable, FuncId, Graph, Module, Options, Tensor, Verified, compile, trace,
-        value_and_grad, verify,
+        ArgMut, ArgRef, Checkpointing, Conv, DType, Executable, FuncId, Graph, Module, Options, OutOfBounds, Padding,
+        Scan, Tensor, Tree, Triangular, Verified, Window, compile, grad, nn, optim, rng, trace, value_and_grad, verify,
     };
 }

@@ -1,7 +1,7 @@
 //! Elementwise methods: the operations of the table, comparison and selection, and integer powers.
 //!
-//! Operands of two shapes broadcast; see `operand.rs`. The larger and smaller of two tensors are `maximum` and `minimum`, as in NumPy;
-//! `max` and `min` reduce.
+//! Operands of two shapes broadcast; see `operand.rs`. The larger and smaller of two tensors are `maximum` and `minimum`, as in
+//! NumPy; `max` and `min` reduce.
 
 use pullback_ir::{Binary, Comparison, DType, Op, Unary};
 
@@ -11,13 +11,13 @@ use crate::tensor::Tensor;
 impl<'g> Tensor<'g> {
     #[track_caller]
     pub(crate) fn unary(self, op: Unary) -> Self {
-        self.graph().emit(Op::Unary(op), &[self.value()])
+        self.graph().emit(Op::Unary(op), &[self])
     }
 
     #[track_caller]
     pub(crate) fn binary(self, op: Binary, other: impl Operand<'g>) -> Self {
         match self.align(op.info().name, other) {
-            Some((x, y)) => self.graph().emit(Op::Binary(op), &[x.value(), y.value()]),
+            Some((x, y)) => self.graph().emit(Op::Binary(op), &[x, y]),
             None => self.graph().placeholder(),
         }
     }
@@ -31,7 +31,7 @@ impl<'g> Tensor<'g> {
     #[track_caller]
     pub(crate) fn compare(self, predicate: Comparison, other: impl Operand<'g>) -> Self {
         match self.align("compare", other) {
-            Some((x, y)) => self.graph().emit(Op::Compare(predicate), &[x.value(), y.value()]),
+            Some((x, y)) => self.graph().emit(Op::Compare(predicate), &[x, y]),
             None => self.graph().placeholder(),
         }
     }
@@ -39,7 +39,7 @@ impl<'g> Tensor<'g> {
 
 macro_rules! unary_methods {
     ($($(#[$meta:meta])* $name:ident $Op:ident;)*) => {
-        /// Functions of one tensor. All but `abs` and `sign` take floating-point tensors.
+        /// Functions of one tensor. All but `abs`, `sign`, `count_ones` and `stop_gradient` take floating-point tensors.
         impl Tensor<'_> {
             $($(#[$meta])*
             #[track_caller]
@@ -103,11 +103,26 @@ unary_methods! {
     erf Erf;
     /// `1 - erf(x)`, accurate for large `x`.
     erfc Erfc;
+    /// The inverse of the error function, on [-1, 1]; infinite at the ends.
+    erf_inv ErfInv;
+    /// `log |Γ(x)|`, the logarithm of the gamma function's magnitude.
+    lgamma Lgamma;
+    /// The derivative of `log Γ(x)`.
+    digamma Digamma;
+    /// `e^-|x| I_0(x)` with the modified Bessel function of the first kind and order 0.
+    bessel_i0e BesselI0e;
+    /// `e^-|x| I_1(x)` with the modified Bessel function of the first kind and order 1.
+    bessel_i1e BesselI1e;
+    /// How many bits of an integer are 1, in its own type.
+    count_ones PopulationCount;
+    /// The tensor itself, whose derivative is taken to be zero.
+    stop_gradient StopGradient;
 }
 
 macro_rules! binary_methods {
     ($($(#[$meta:meta])* $name:ident $Op:ident;)*) => {
-        /// Functions of two tensors; the operators `+ - * / %`, and `& | ^ !` on `bool`, exist too.
+        /// Functions of two tensors; the operators `+ - * / %`, and `& | ^ !` on `bool` and integers, and `<< >>` on integers,
+        /// exist too.
         impl<'g> Tensor<'g> {
             $($(#[$meta])*
             #[track_caller]
@@ -127,6 +142,9 @@ binary_methods! {
     maximum Max;
     /// The smaller; NaN if either is.
     minimum Min;
+    /// `x` shifted to the right with zeros moved in, for integers; `>>` copies the sign. 0 where the amount is negative or not
+    /// below the number of bits.
+    shift_right_logical ShiftRightLogical;
 }
 
 macro_rules! comparison_methods {
@@ -162,7 +180,7 @@ impl<'g> Tensor<'g> {
     /// Whether an element is neither infinite nor NaN, as `bool`.
     #[track_caller]
     pub fn is_finite(self) -> Self {
-        self.graph().emit(Op::IsFinite, &[self.value()])
+        self.graph().emit(Op::IsFinite, &[self])
     }
 
     /// Whether an element is NaN, as `bool`.
@@ -191,7 +209,7 @@ impl<'g> Tensor<'g> {
         match shapes {
             Ok(dims) => {
                 let args = [self.broadcast_to(&dims), x.broadcast_to(&dims), y.broadcast_to(&dims)];
-                graph.emit(Op::Select, &args.map(Self::value))
+                graph.emit(Op::Select, &args)
             }
             Err(message) => graph.fail("select", message),
         }
@@ -211,14 +229,27 @@ impl<'g> Tensor<'g> {
         };
         let dims = self.dims();
         let args = [low.broadcast_to(&dims), self, high.broadcast_to(&dims)];
-        self.graph().emit(Op::Clamp, &args.map(Self::value))
+        self.graph().emit(Op::Clamp, &args)
     }
 
     /// The elements converted to another type: floats to integers truncate and saturate, numbers to `bool` ask whether they differ
     /// from 0. The tensor itself if it has that type.
     #[track_caller]
     pub fn to(self, dtype: DType) -> Self {
-        if self.dtype() == dtype { self } else { self.graph().emit(Op::Convert(dtype), &[self.value()]) }
+        if self.dtype() == dtype { self } else { self.graph().emit(Op::Convert(dtype), &[self]) }
+    }
+
+    /// The bits of the elements as elements of another type of the same width: `f32` and `i32`, `f64` and `i64`.
+    #[track_caller]
+    pub fn bitcast(self, dtype: DType) -> Self {
+        if self.dtype() == dtype { self } else { self.graph().emit(Op::Bitcast(dtype), &[self]) }
+    }
+
+    /// The derivative of order `n` of [`Tensor::digamma`], which is `n = 0` itself.
+    #[track_caller]
+    pub fn polygamma(self, n: u32) -> Self {
+        let order = self.graph().splat("polygamma", &self.ty(), Number::Int(n.into()));
+        order.binary(Binary::Polygamma, self)
     }
 
     /// `x * x`.

@@ -1,18 +1,15 @@
 //! The graph: inputs, constants, calls, and the function that comes out.
 //!
-//! A [`Graph`] wraps the builder of the tensor IR. It infers the type of an instruction before it emits it, so the builder itself
-//! never fails, and it keeps the first mistake. Tensors hold a reference to their graph and are recognised by its address; a tensor
-//! of another graph is a mistake in both.
+//! A [`Graph`] wraps the builder of the tensor IR. `emit.rs` is how the methods of tensors append instructions to it, `region.rs`
+//! how closures become regions of control flow.
 
 use std::cell::RefCell;
-use std::fmt::Display;
 
-use pullback_ir::infer::infer;
 use pullback_ir::rewrite::{self, ValueMap};
-use pullback_ir::{Builder, DType, Elements, FuncId, Function, Literal, Module, Op, Origin, Provenance};
-use pullback_ir::{Comparison, Scalar, Shape, Type, Value};
+use pullback_ir::{Builder, Comparison, DType, Elements, FuncId, Function, Literal, Module, Op, Origin, Value};
 
 use crate::operand::Number;
+use crate::region::Regions;
 use crate::tensor::Tensor;
 
 /// The first mistake made while building: the operation, what is wrong, and the line of source that asked for it.
@@ -23,8 +20,12 @@ pub use pullback_ir::BuildError as Error;
 /// Dropping a graph drops the function. The graph outlives its tensors; [`Graph::build`] therefore borrows it.
 pub struct Graph<'m> {
     name: String,
-    builder: Builder<'m>,
-    error: RefCell<Option<Error>>,
+    /// Holds the instructions of the body and of the regions traced so far, in one list; `regions` tells them apart.
+    pub(crate) builder: Builder<'m>,
+    pub(crate) regions: RefCell<Regions>,
+    pub(crate) error: RefCell<Option<Error>>,
+    /// The line that what is built now is attributed to, if it is not the caller's.
+    pub(crate) attributed: RefCell<Option<Origin>>,
 }
 
 /// Traces a closure: gives it a new graph, and builds the function that returns the tensors the closure returns.
@@ -45,7 +46,14 @@ impl<'m> Graph<'m> {
     /// Starts a function of that name. [`Graph::call`] refers to functions of `module`.
     #[must_use]
     pub fn new(module: &'m Module, name: &str) -> Self {
-        Self { name: name.into(), builder: Builder::new(module, name), error: RefCell::new(None) }
+        let builder = Builder::new(module, name);
+        Self {
+            name: name.into(),
+            builder,
+            regions: RefCell::default(),
+            error: RefCell::default(),
+            attributed: RefCell::default(),
+        }
     }
 
     /// Adds a parameter of the given element type and extents; `[]` is a scalar.
@@ -55,6 +63,10 @@ impl<'m> Graph<'m> {
     #[track_caller]
     pub fn input(&self, name: &str, dtype: DType, dims: impl AsRef<[usize]>) -> Tensor<'_> {
         let Some(ty) = self.make_type("input", dtype, dims.as_ref()) else { return self.placeholder() };
+        if self.in_region() {
+            return self
+                .fail("input", format!("{name:?} is an input of the whole function, declare it outside the region"));
+        }
         let value = self.builder.param(name, ty);
         let given = self.builder.function().value_name(value).cloned();
         if given.as_deref() != Some(name) {
@@ -73,16 +85,23 @@ impl<'m> Graph<'m> {
             if !self.owns(*output) {
                 self.record("build", "an output belongs to another graph");
             }
+            self.check_open("build", *output);
+        }
+        if self.in_region() {
+            self.record("build", "the function cannot be built within a region of it");
         }
         if let Some(error) = &*self.error.borrow() {
             return Err(error.clone());
         }
         // The tensors borrow the graph, so its builder cannot be consumed: what it built is copied into one that can.
-        let source = self.builder.function();
+        let (source, regions) = (self.builder.function(), self.regions.borrow());
         let copy = Builder::new(self.builder.module(), &self.name);
         let mut map = ValueMap::new();
-        rewrite::copy_params(&copy, &source, &mut map);
-        for &inst in source.insts() {
+        for &param in source.params().iter().filter(|&&param| regions.is_body(param)) {
+            let name = source.value_name(param).cloned().unwrap_or_default();
+            map.insert(param, copy.param(&name, source.ty(param).clone()));
+        }
+        for &inst in source.insts().iter().filter(|&&inst| regions.is_in_body(inst)) {
             rewrite::copy_inst(&copy, &source, inst, &mut map);
         }
         let results: Vec<Value> = outputs.iter().map(|output| map.expect(&copy, output.value())).collect();
@@ -99,10 +118,9 @@ impl<'m> Graph<'m> {
         if !args.iter().all(|arg| self.owns(*arg)) {
             self.record("call", "an argument belongs to another graph");
         }
-        let args: Vec<Value> = args.iter().map(|arg| arg.value()).collect();
-        let results = self.emit_many(Op::Call(func), &args);
+        let results = self.emit_many(Op::Call(func), args, &[]);
         let padding = std::iter::repeat_with(|| self.placeholder());
-        results.into_iter().map(|value| self.tensor(value)).chain(padding).take(count).collect()
+        results.into_iter().chain(padding).take(count).collect()
     }
 
     /// As [`Graph::call`], for a callee known to have `N` results: `let [loss, slope] = g.call_array(f, &[x]);`.
@@ -214,103 +232,5 @@ impl Graph<'_> {
         let row = self.iota(DType::I64, [size, size], 0);
         let column = self.iota(DType::I64, [size, size], 1);
         row.compare(Comparison::Eq, column).to(dtype)
-    }
-}
-
-/// How methods of tensors build; all of them go through here.
-impl<'m> Graph<'m> {
-    pub(crate) fn tensor(&self, value: Value) -> Tensor<'_> {
-        Tensor::new(self, value)
-    }
-
-    pub(crate) fn builder(&self) -> &Builder<'m> {
-        &self.builder
-    }
-
-    pub(crate) fn owns(&self, tensor: Tensor<'_>) -> bool {
-        std::ptr::from_ref(self).cast::<()>() == std::ptr::from_ref(tensor.graph()).cast::<()>()
-    }
-
-    /// Records a mistake at the user's line, unless there was one before.
-    #[track_caller]
-    pub(crate) fn record(&self, op: &str, message: impl Display) {
-        let mut error = self.error.borrow_mut();
-        if error.is_none() {
-            *error = Some(Error { op: op.into(), message: message.to_string(), origin: Some(Origin::caller()) });
-        }
-    }
-
-    /// Records a mistake and returns a placeholder.
-    #[track_caller]
-    pub(crate) fn fail(&self, op: &str, message: impl Display) -> Tensor<'_> {
-        self.record(op, message);
-        self.placeholder()
-    }
-
-    /// Stands for every tensor after a mistake, or in place of one that cannot exist.
-    pub(crate) fn placeholder(&self) -> Tensor<'_> {
-        self.tensor(self.builder.fail("placeholder", "stands for a tensor that could not be built"))
-    }
-
-    pub(crate) fn has_failed(&self) -> bool {
-        self.error.borrow().is_some()
-    }
-
-    #[track_caller]
-    pub(crate) fn emit(&self, op: Op, args: &[Value]) -> Tensor<'_> {
-        match self.emit_many(op, args)[..] {
-            [value] => self.tensor(value),
-            // Only calls have several results, and they go through `emit_many`.
-            _ => self.placeholder(),
-        }
-    }
-
-    /// Appends an instruction with the user's line as provenance; after a mistake, returns no values.
-    #[track_caller]
-    fn emit_many(&self, op: Op, args: &[Value]) -> Vec<Value> {
-        if self.has_failed() {
-            return Vec::new();
-        }
-        let inferred = {
-            let function = self.builder.function();
-            let types: Vec<&Type> = args.iter().map(|&arg| function.ty(arg)).collect();
-            infer(self.builder.module(), &op, &types)
-        };
-        if let Err(message) = inferred {
-            self.record(op.name(), message);
-            return Vec::new();
-        }
-        self.builder.set_provenance(Provenance::at(Origin::caller()));
-        self.builder.emit_many(op, args)
-    }
-
-    #[track_caller]
-    pub(crate) fn make_type(&self, op: &str, dtype: DType, dims: &[usize]) -> Option<Type> {
-        match Type::new(dtype, dims) {
-            Ok(ty) => Some(ty),
-            Err(error) => {
-                self.record(op, error);
-                None
-            }
-        }
-    }
-
-    #[track_caller]
-    pub(crate) fn make_shape(&self, op: &str, dims: &[usize]) -> Option<Shape> {
-        self.make_type(op, DType::F32, dims).map(|ty| ty.shape)
-    }
-
-    /// A tensor of type `ty` whose elements are all `number`.
-    #[track_caller]
-    pub(crate) fn splat(&self, op: &str, ty: &Type, number: Number) -> Tensor<'_> {
-        match number.to_scalar(ty.dtype) {
-            Ok(scalar) => self.splat_scalar(ty, scalar),
-            Err(message) => self.fail(op, message),
-        }
-    }
-
-    #[track_caller]
-    fn splat_scalar(&self, ty: &Type, scalar: Scalar) -> Tensor<'_> {
-        self.literal(Literal::splat(scalar, ty.shape.clone()))
     }
 }

@@ -13,11 +13,17 @@
 //!
 //! Mistakes never panic. The first one is recorded with the line of the *user's* source where it was made, everything built on
 //! it is a placeholder, and `build` returns it. For that to hold inside compositions too, every public method is
-//! `#[track_caller]` and none calls another from inside a closure, which would break the chain of locations. The same
-//! location is the provenance of the instructions, from which error messages and kernel names of later stages are made.
+//! `#[track_caller]` and none calls another from inside a closure, which would break the chain of locations, unless it says where
+//! that is. The same location is the provenance of the instructions, from which error messages and kernel names of later stages
+//! are made.
 //!
-//! Reading order: [`graph`](Graph) and [`Tensor`]; `operand.rs` (literals and broadcasting); `ops.rs`, `elementwise.rs`,
-//! `reduce.rs`, `views.rs`, `slices.rs`, `matmul.rs` (methods by theme); [`nn`] and [`optim`] (compositions).
+//! Loops and branches are methods of the graph that take closures, [`Graph::scan`], [`Graph::while_loop`], [`Graph::cond`] and
+//! their kin. The closures use any tensor in sight; what they use becomes an operand of the loop.
+//!
+//! Reading order: [`graph`](Graph) and [`Tensor`]; `emit.rs` (how instructions are appended); `operand.rs` (literals and
+//! broadcasting); `ops.rs`, `elementwise.rs`, `reduce.rs`, `views.rs`, `slices.rs`, `indexing.rs`, `sorting.rs`, `windows.rs`,
+//! `conv.rs`, `matmul.rs`, `einsum.rs`, `linalg.rs` (methods by theme); `region.rs`, `tree.rs`, `control.rs` and `custom.rs`
+//! (control flow, derivative rules); [`nn`], [`optim`] and [`rng`] (compositions).
 //!
 //! ```
 //! use pullback_graph::{Graph, trace};
@@ -36,19 +42,37 @@
 #![forbid(unsafe_code)]
 
 mod axes;
+mod control;
+mod conv;
+mod custom;
+mod einsum;
 mod elementwise;
+mod emit;
 mod graph;
+mod indexing;
+mod linalg;
 mod matmul;
 pub mod nn;
 mod operand;
 mod ops;
 pub mod optim;
 mod reduce;
+mod region;
+pub mod rng;
 mod slices;
+mod sorting;
 mod tensor;
+mod tree;
 mod views;
+mod windows;
 
+pub use control::Scan;
+pub use conv::Conv;
 pub use graph::{Element, Error, Graph, trace};
+pub use indexing::At;
+pub use linalg::Triangular;
 pub use operand::{Number, Operand, Resolved};
 pub use slices::{Span, span};
 pub use tensor::Tensor;
+pub use tree::Tree;
+pub use windows::{Padding, Window};

@@ -49,11 +49,12 @@ impl<'g> Tensor<'g> {
         }
     }
 
-    /// The sum of products over paired axes. The result has the batch axes, then the free axes of this tensor, then those of `right`.
+    /// The sum of products over paired axes. The result has the batch axes, then the free axes of this tensor, then those of
+    /// `right`.
     #[track_caller]
     pub fn dot_general(self, right: Tensor<'g>, dims: DotDims) -> Self {
         self.same_graph("dot", right);
-        self.graph().emit(Op::Dot(Box::new(dims)), &[self.value(), right.value()])
+        self.graph().emit(Op::Dot(Box::new(dims)), &[self, right])
     }
 }
 

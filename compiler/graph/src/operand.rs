@@ -171,6 +171,18 @@ impl<'g> Tensor<'g> {
         Some(other)
     }
 
+    /// The operand as a tensor of this graph and element type with the given extents, to which it broadcasts.
+    #[track_caller]
+    pub(crate) fn like(self, op: &str, other: impl Operand<'g>, dims: &[usize]) -> Option<Self> {
+        let other = match other.resolve() {
+            Resolved::Number(number) => {
+                self.graph().splat(op, &self.graph().make_type(op, self.dtype(), dims)?, number)
+            }
+            tensor @ Resolved::Tensor(_) => self.meet(op, tensor)?.broadcast_to(dims),
+        };
+        (!self.graph().has_failed()).then_some(other)
+    }
+
     /// Records a mistake in both graphs if they are not the same.
     #[track_caller]
     pub(crate) fn same_graph(self, op: &str, other: Tensor<'_>) {
@@ -199,7 +211,7 @@ impl<'g> Tensor<'g> {
         let extents: Vec<usize> = kept.iter().map(|&axis| own[axis]).collect();
         let narrow = self.reshape_to(&extents);
         let spec = BroadcastSpec { shape, dims: kept.iter().map(|&axis| axis + offset).collect() };
-        graph.emit(Op::Broadcast(Box::new(spec)), &[narrow.value()])
+        graph.emit(Op::Broadcast(Box::new(spec)), &[narrow])
     }
 
     /// As `reshape`, for extents known to fit.
@@ -207,7 +219,7 @@ impl<'g> Tensor<'g> {
     pub(crate) fn reshape_to(self, extents: &[usize]) -> Self {
         match self.graph().make_shape("reshape", extents) {
             Some(shape) if shape == self.shape() => self,
-            Some(shape) => self.graph().emit(Op::Reshape(Box::new(shape)), &[self.value()]),
+            Some(shape) => self.graph().emit(Op::Reshape(Box::new(shape)), &[self]),
             None => self.graph().placeholder(),
         }
     }

@@ -4,7 +4,7 @@
 //! types of unsuffixed literals: a second float type there would leave the type of `(2.0 * x)` open and `(2.0 * x).sum()` would not
 //! compile. With an `f32` variable write `x * a`, or `f64::from(a) * x`.
 
-use std::ops::{Add, BitAnd, BitOr, BitXor, Div, Mul, Neg, Not, Rem, Sub};
+use std::ops::{Add, BitAnd, BitOr, BitXor, Div, Mul, Neg, Not, Rem, Shl, Shr, Sub};
 
 use pullback_ir::{Binary, Unary};
 
@@ -32,6 +32,8 @@ operator! {
     BitAnd bitand And;
     BitOr bitor Or;
     BitXor bitxor Xor;
+    Shl shl ShiftLeft;
+    Shr shr ShiftRight;
 }
 
 macro_rules! number_on_the_left {

@@ -5,6 +5,7 @@
 
 use crate::operand::Operand;
 use crate::tensor::Tensor;
+use crate::tree::Tree;
 
 /// A step of gradient descent: `parameter - rate · gradient`.
 ///
@@ -54,6 +55,12 @@ pub struct AdamState<'g> {
     pub first_moment: Tensor<'g>,
     /// The running mean of its square, `v`; starts at 0.
     pub second_moment: Tensor<'g>,
+}
+
+impl<'g> Tree<'g> for AdamState<'g> {
+    fn map_tensors(&self, f: &mut dyn FnMut(Tensor<'g>) -> Tensor<'g>) -> Self {
+        Self { parameter: f(self.parameter), first_moment: f(self.first_moment), second_moment: f(self.second_moment) }
+    }
 }
 
 impl Adam {

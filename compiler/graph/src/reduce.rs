@@ -28,7 +28,7 @@ impl Tensor<'_> {
             .enumerate()
             .map(|(axis, &extent)| if axes.contains(&axis) { 1 } else { extent })
             .collect();
-        let reduced = self.graph().emit(Op::Reduce { kind, axes: axes.into() }, &[self.value()]);
+        let reduced = self.graph().emit(Op::Reduce { kind, axes: axes.into() }, &[self]);
         match keep {
             Keep::AsOne if !self.graph().has_failed() => reduced.reshape_to(&kept),
             Keep::AsOne | Keep::Drop => reduced,

@@ -124,7 +124,7 @@ impl<'g> Tensor<'g> {
         }
         let whole =
             spec.start.iter().all(|&start| start == 0) && *spec.limit == *dims && spec.stride.iter().all(|&s| s == 1);
-        if whole { self } else { self.graph().emit(Op::Slice(Box::new(spec)), &[self.value()]) }
+        if whole { self } else { self.graph().emit(Op::Slice(Box::new(spec)), &[self]) }
     }
 
     /// Positions along one axis: `x.slice_axis(-1, 1..)`.
@@ -215,6 +215,6 @@ impl<'g> Tensor<'g> {
                 tensor
             }
         };
-        graph.emit(Op::Pad(Box::new(spec)), &[self.value(), value.value()])
+        graph.emit(Op::Pad(Box::new(spec)), &[self, value])
     }
 }

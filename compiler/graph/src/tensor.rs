@@ -28,7 +28,7 @@ impl<'g> Tensor<'g> {
         self.graph
     }
 
-    /// The value in the tensor IR.
+    /// The value's number while the graph is being built; the function that comes out numbers its values anew.
     #[must_use]
     pub const fn value(self) -> Value {
         self.value
@@ -72,17 +72,23 @@ impl<'g> Tensor<'g> {
 
     /// Names the tensor, for dumps and messages; a number is appended if the name is taken. The first name stays.
     pub fn named(self, name: &str) -> Self {
-        self.graph.builder().name(self.value, name);
+        self.graph.name_value(self.value, name);
         self
+    }
+
+    /// The name, if there is one.
+    pub(crate) fn name(self) -> Option<String> {
+        let function = self.graph.builder().function();
+        let regions = self.graph.regions.borrow();
+        regions.name(self.value).or_else(|| function.value_name(self.value).map(|name| &**name)).map(Into::into)
     }
 }
 
 impl fmt::Debug for Tensor<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let function = self.graph.builder().function();
-        match function.value_name(self.value) {
-            Some(name) => write!(f, "%{name}: {}", function.ty(self.value)),
-            None => write!(f, "%{}: {}", self.value, function.ty(self.value)),
+        match self.name() {
+            Some(name) => write!(f, "%{name}: {}", self.ty()),
+            None => write!(f, "{}: {}", self.value, self.ty()),
         }
     }
 }

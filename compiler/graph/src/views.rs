@@ -117,7 +117,7 @@ impl Tensor<'_> {
         if perm.iter().copied().eq(0..self.rank()) {
             return self;
         }
-        self.graph().emit(Op::Transpose(perm.into()), &[self.value()])
+        self.graph().emit(Op::Transpose(perm.into()), &[self])
     }
 
     /// The positions along the given axes in reverse order.
@@ -125,7 +125,7 @@ impl Tensor<'_> {
     pub fn reverse(self, axes: impl AsRef<[isize]>) -> Self {
         match self.axes("reverse", axes.as_ref()) {
             Some(axes) if axes.is_empty() => self,
-            Some(axes) => self.graph().emit(Op::Reverse(axes.into()), &[self.value()]),
+            Some(axes) => self.graph().emit(Op::Reverse(axes.into()), &[self]),
             None => self.graph().placeholder(),
         }
     }
@@ -141,10 +141,7 @@ impl Graph<'_> {
             return self.fail("concatenate", "a tensor belongs to another graph");
         }
         match first.axis("concatenate", axis) {
-            Some(axis) => {
-                let values: Vec<_> = parts.iter().map(|part| part.value()).collect();
-                self.emit(Op::Concatenate { axis }, &values)
-            }
+            Some(axis) => self.emit(Op::Concatenate { axis }, parts),
             None => self.placeholder(),
         }
     }

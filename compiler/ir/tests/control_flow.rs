@@ -79,7 +79,7 @@ fn regions_that_do_not_fit_are_refused() {
     refused("carry=1,", "carry=5,", "expected at least consts=1 and carry=5");
     refused("yield %1, %2", "yield %2, %2", "the carry that the body yields: value 0 is f32, expected f32[4]");
     refused("yield %go", "yield %i_1", "what the condition yields: value 0 is f32, expected bool");
-    refused("yield %n", "yield %n, %a", "what region 1 yields: 1 values, expected 2");
+    refused("yield %n\n", "yield %n, %a\n", "what region 1 yields: 1 values, expected 2");
     refused("else(%b: f32)", "else(%b: f32[1])", "value 0 is f32[1], expected f32");
     refused("checkpoint_every=3", "checkpoint_every=0", "expected at least 1");
     refused("else(%b", "otherwise(%b", "expected the region `else(…) { … }` of `cond`");

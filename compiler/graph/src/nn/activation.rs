@@ -14,8 +14,8 @@ impl Tensor<'_> {
         self.le(0).select(0, self)
     }
 
-    /// The Gaussian error linear unit in its exact form, `x Φ(x) = x (1 + erf(x / √2)) / 2`, where Φ is the distribution function of
-    /// the standard normal distribution. (Hendrycks and Gimpel, "Gaussian Error Linear Units", 2016.)
+    /// The Gaussian error linear unit in its exact form, `x Φ(x) = x (1 + erf(x / √2)) / 2`, where Φ is the distribution function
+    /// of the standard normal distribution. (Hendrycks and Gimpel, "Gaussian Error Linear Units", 2016.)
     ///
     /// [`Tensor::gelu_tanh`] is the approximation.
     #[track_caller]

@@ -1,7 +1,9 @@
-//! Layers: an affine map, and tables looked up by integers.
+//! Layers: affine maps, convolutions, tables looked up by integers, and dropout.
 
-use pullback_ir::DType;
+use pullback_ir::{DType, OutOfBounds};
 
+use crate::conv::Conv;
+use crate::rng;
 use crate::tensor::Tensor;
 
 /// The affine map `x w + b` of a fully connected layer.
@@ -12,18 +14,66 @@ pub fn linear<'g>(x: Tensor<'g>, w: Tensor<'g>, b: Tensor<'g>) -> Tensor<'g> {
     x.matmul(w) + b
 }
 
+/// A convolution and a bias per output feature: [`Tensor::conv`], plus `b` along the axis of the features.
+///
+/// * `x`: `[n, c, ..]`; `w`: `[o, c / groups, ..]`; `b`: `[o]`; result: `[n, o, ..]`; other orders by [`Conv::layout`].
+#[track_caller]
+pub fn conv<'g>(x: Tensor<'g>, w: Tensor<'g>, b: Tensor<'g>, how: &Conv) -> Tensor<'g> {
+    let y = x.conv(w, how);
+    add_bias("conv", y, b, how)
+}
+
+/// A transposed convolution and a bias per output feature: [`Tensor::conv_transpose`], plus `b` along the axis of the features.
+///
+/// * `x`: `[n, o, ..]`; `w`: `[o, c / groups, ..]`; `b`: `[c]`; result: `[n, c, ..]`.
+#[track_caller]
+pub fn conv_transpose<'g>(x: Tensor<'g>, w: Tensor<'g>, b: Tensor<'g>, how: &Conv) -> Tensor<'g> {
+    let y = x.conv_transpose(w, how);
+    add_bias("conv_transpose", y, b, how)
+}
+
+#[track_caller]
+fn add_bias<'g>(op: &str, y: Tensor<'g>, b: Tensor<'g>, how: &Conv) -> Tensor<'g> {
+    let graph = y.graph();
+    if graph.has_failed() {
+        return y;
+    }
+    let dims = y.dims();
+    match how.feature_axis(dims.len()) {
+        Ok(axis) if b.dims() == [dims[axis]] => y + b.along(axis, dims.len()),
+        Ok(axis) => graph.fail(op, format!("the bias is {}, expected {} numbers", b.ty(), dims[axis])),
+        Err(message) => graph.fail(op, message),
+    }
+}
+
 /// The rows of a table that integers name.
 ///
-/// * `table`: `[v, d]`, floating-point; `ids`: integers of any shape `[..]`; result: `[.., d]`.
-///
-/// A product with [`Tensor::one_hot`], so that its derivative is a product too; the cost is proportional to `v`. An integer outside
-/// `0..v` gives a row of zeros. The table must be finite: an infinite element would make every row NaN, being multiplied by 0.
+/// * `table`: `[v, d]`; `ids`: integers of any shape `[..]`; result: `[.., d]`. An integer outside `0..v` gives a row of zeros.
 #[track_caller]
 pub fn embedding<'g>(table: Tensor<'g>, ids: Tensor<'g>) -> Tensor<'g> {
-    match table.dims()[..] {
-        [rows, _] => ids.one_hot(rows, table.dtype()).matmul(table),
+    match table.rank() {
+        2 => table.take_with(ids, 0, OutOfBounds::Drop),
         _ => table.graph().fail("embedding", format!("the table is {}, expected two axes", table.ty())),
     }
+}
+
+/// In training, each element of `x` is 0 with probability `rate` and otherwise divided by `1 - rate`, so that its mean stays;
+/// else `x` itself.
+///
+/// * `key`: of [`rng`], `i32[2]`; `rate`: from 0 to less than 1.
+///
+/// Source: Srivastava et al., "Dropout: a simple way to prevent neural networks from overfitting", 2014.
+#[track_caller]
+pub fn dropout<'g>(key: Tensor<'g>, x: Tensor<'g>, rate: f64, training: bool) -> Tensor<'g> {
+    if !(0.0..1.0).contains(&rate) {
+        return x.graph().fail("dropout", format!("the rate {rate:?}, expected at least 0 and less than 1"));
+    }
+    x.same_graph("dropout", key);
+    if !training || rate == 0.0 || x.graph().has_failed() {
+        return x;
+    }
+    let kept = rng::bernoulli(key, 1.0 - rate, x.dims());
+    kept.select(x / (1.0 - rate), 0)
 }
 
 impl Tensor<'_> {
@@ -44,5 +94,13 @@ impl Tensor<'_> {
         let id = if self.dtype() == DType::U8 { self.to(DType::I32) } else { self };
         let class = self.graph().arange(id.dtype(), classes);
         id.expand_dims(-1).eq_(class)
+    }
+
+    /// One axis, put where axis `axis` of a tensor with `rank` axes is, so that it broadcasts against that tensor.
+    #[track_caller]
+    pub(super) fn along(self, axis: usize, rank: usize) -> Self {
+        let mut dims = vec![1; rank];
+        dims[axis] = self.size();
+        self.reshape_to(&dims)
     }
 }

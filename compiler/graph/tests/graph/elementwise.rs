@@ -197,3 +197,61 @@ fn a_handle_knows_its_type() {
     assert_eq!(format!("{:?}", x), "%x: f32[2,3]");
     assert_eq!(format!("{:?}", (x + 1).named("x")), "%x_1: f32[2,3]");
 }
+
+#[test]
+fn bits_of_integers_combine_and_shift() {
+    let out = values(|g| {
+        let (x, y) = (g.constant([12i32, -1, 7], [3]), g.constant([10i32, 5, 0], [3]));
+        vec![x & y, x | y, x ^ y, !x, x << 2, x >> 1, x.shift_right_logical(28), x.count_ones(), x << y]
+    });
+    let expected = [
+        [8, 5, 0],
+        [14, -1, 7],
+        [6, !5, 7],
+        [!12, 0, !7],
+        [48, -4, 28],
+        [6, -1, 3],
+        [0, 15, 0],
+        [2, 32, 3],
+        [12 << 10, -32, 7],
+    ];
+    for (found, expected) in out.iter().zip(expected) {
+        assert_eq!(found.to_f64(), expected.map(f64::from));
+    }
+    // Amounts that are not below the number of bits leave nothing, or the sign.
+    expect(&[4], &[0.0, 0.0, -1.0, 0.0], |g| {
+        let x = g.constant([1i32, -8, -8, -8], [4]);
+        let amount = g.constant([32i32, 40, 99, -1], [4]);
+        let right = g.constant([false, false, true, false], [4]);
+        right.select(x >> amount, x << amount)
+    });
+}
+
+#[test]
+fn bits_change_their_type() {
+    expect(&[2], &[f64::from(1.0f32.to_bits()), f64::from(0x8000_0000_u32.cast_signed())], |g| {
+        g.constant([1.0f32, -0.0], [2]).bitcast(DType::I32)
+    });
+    expect(&[1], &[2.5], |g| g.constant([2.5f64.to_bits().cast_signed()], [1]).bitcast(DType::F64));
+    expect(&[1], &[2.5], |g| vector(g, &[2.5]).bitcast(DType::F64).stop_gradient());
+}
+
+#[test]
+fn special_functions_have_their_published_values() {
+    let pi = std::f64::consts::PI;
+    // Γ(5) = 24, Γ(1/2) = √π; ψ(1) = -γ; ψ'(1) = π²/6; ψ''(1) = -2 ζ(3).
+    let (euler, zeta3) = (0.577_215_664_901_532_9, 1.202_056_903_159_594_3);
+    expect(&[2], &[24f64.ln(), 0.5 * pi.ln()], |g| vector(g, &[5.0, 0.5]).lgamma());
+    expect(&[2], &[-euler, 1.0 - euler], |g| vector(g, &[1.0, 2.0]).digamma());
+    expect(&[1], &[-euler], |g| vector(g, &[1.0]).polygamma(0));
+    expect(&[1], &[pi * pi / 6.0], |g| vector(g, &[1.0]).polygamma(1));
+    expect(&[1], &[-2.0 * zeta3], |g| vector(g, &[1.0]).polygamma(2));
+    // erf(0.5) = 0.520499877813046538; I0(1) = 1.26606587775200834, I1(1) = 0.565159103992485027.
+    expect(&[3], &[0.5, -0.5, f64::INFINITY], |g| {
+        vector(g, &[0.520_499_877_813_046_5, -0.520_499_877_813_046_5, 1.0]).erf_inv()
+    });
+    expect(&[1], &[1.266_065_877_752_008_3 / 1f64.exp()], |g| vector(g, &[1.0]).bessel_i0e());
+    expect(&[2], &[0.565_159_103_992_485 / 1f64.exp(), -0.565_159_103_992_485 / 1f64.exp()], |g| {
+        vector(g, &[1.0, -1.0]).bessel_i1e()
+    });
+}

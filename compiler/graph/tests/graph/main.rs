@@ -4,14 +4,23 @@
 //! is taken from a run. One binary, a module per theme.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod control;
+mod custom;
+mod einsum;
 mod elementwise;
+mod indexing;
+mod linalg;
 mod matmul;
 mod mistakes;
 mod nn;
+mod nn_layers;
 mod optim;
 mod provenance;
 mod reduce;
+mod rng;
+mod sorting;
 mod views;
+mod windows;
 
 use pullback_graph::{Graph, Tensor, trace};
 use pullback_interp::{Array, evaluate};

@@ -48,7 +48,9 @@ impl Names {
     fn unique(&mut self, hint: &str) -> Arc<str> {
         let mut name: Arc<str> = clean(hint).into();
         if self.taken.contains(&name) {
-            let base = name.clone();
+            // The number of a name that has one already is counted on, not appended to.
+            let plain = name.trim_end_matches(|c: char| c.is_ascii_digit()).strip_suffix('_');
+            let base: Arc<str> = plain.filter(|plain| !plain.is_empty()).unwrap_or(&name).into();
             let next = self.next.entry(base.clone()).or_insert(1);
             while self.taken.contains(&name) {
                 name = format!("{base}_{next}").into();
