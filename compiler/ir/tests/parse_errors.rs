@@ -59,7 +59,7 @@ fn a_mistake_in_an_instruction_names_what_was_found_and_what_was_expected() {
         ),
         (
             "%a = reduce sum %x, axes=[0] : f32[3]",
-            "2:13: found `sum`, expected a reduction: `add`, `mul`, `max`, `min`, `and` or `or`",
+            "2:13: found `sum`, expected one of `add`, `mul`, `max`, `min`, `and`, `or`",
         ),
         (
             "%a = neg %y : f32 # no",
@@ -87,7 +87,7 @@ fn a_mistake_in_an_attribute_is_shown_at_the_attribute() {
     let cases = [
         ("%a = reduce add %x : f32", "2:6: `reduce` lacks its attribute `axes=[…]`"),
         ("%a = iota : i32[3]", "2:6: `iota` lacks its attribute `axis=0`"),
-        ("%a = iota axis=[0] : i32[3]", "2:11: a list, expected one number as in `axis=0`"),
+        ("%a = iota axis=[0] : i32[3]", "2:11: expected one number as in `axis=0`"),
         ("%a = iota axis=-1 : i32[3]", "2:11: found -1, expected at least 0"),
         (
             "%a = iota axis=99999999999999999999 : i32[3]",
@@ -95,7 +95,9 @@ fn a_mistake_in_an_attribute_is_shown_at_the_attribute() {
         ),
         ("%a = iota axis=1.5 : i32[3]", "2:16: found `1.5`, expected an integer of at most 64 bits"),
         ("%a = iota axis : i32[3]", "2:16: found `:`, expected `=` and the value of the attribute"),
-        ("%a = iota axis=nan : i32[3]", "2:16: found `nan`, expected a number or a list `[…]`"),
+        ("%a = iota axis=nan : i32[3]", "2:11: expected one number as in `axis=0`"),
+        ("%a = iota axis=%x : i32[3]", "2:16: found `%x`, expected a number, a word or a list `[…]`"),
+        ("%a = cumulative add %x, axis=0, reverse=1 : f32[2,3]", "2:33: expected `reverse=true` or `reverse=false`"),
         ("%a = reverse %x, axes=0 : f32[2,3]", "2:18: expected one list as in `axes=[0,1]`"),
         ("%a = reverse %x, axes=[0 1] : f32[2,3]", "2:26: found `1`, expected `,` or `]`"),
         ("%a = reverse %x, axes=[0], axes=[1] : f32[2,3]", "2:28: the attribute `axes` is given twice"),

@@ -105,6 +105,108 @@ fn views(dtype: DType) -> String {
 const STRUCTURED: &[&str] = &[
     "",
     "
+func @indexing(%x: f32[5,4], %u: f32[2,4], %i: i32[2,1], %j: i64, %b: i32[5,2,1], %v: f32[5,2]) {
+  %slice = dynamic_slice %x, %j, %j : f32[2,3]
+  %update = dynamic_update_slice %x, %u, %j, %j : f32[5,4]
+  %gather = gather %x, %i, offset=[1], collapsed=[0], map=[0], vector_axis=1, mode=clamp, sizes=[1,4] : f32[2,4]
+  %paired = gather %x, %b, offset=[], collapsed=[1], map=[1], vector_axis=2, mode=drop, batch=[0]x[0], sizes=[1,1] : f32[5,2]
+  %set = scatter set %x, %i, %u, offset=[1], collapsed=[0], map=[0], vector_axis=1, mode=drop : f32[5,4]
+  %add = scatter add %x, %b, %v, offset=[], collapsed=[1], map=[1], vector_axis=2, mode=clamp, batch=[0]x[0] : f32[5,4]
+  %mul = scatter mul %x, %i, %u, offset=[1], collapsed=[0], map=[0], vector_axis=1, mode=drop : f32[5,4]
+  %min = scatter min %x, %i, %u, offset=[1], collapsed=[0], map=[0], vector_axis=1, mode=drop : f32[5,4]
+  %max = scatter max %x, %i, %u, offset=[1], collapsed=[0], map=[0], vector_axis=1, mode=drop : f32[5,4]
+  %most = argmax %x, axis=1 : i32[5]
+  %least = argmin %x, axis=0 : i64[4]
+  %sorted, %moved = sort %x, %x, axis=0, keys=1 : f32[5,4], f32[5,4]
+  %down, %with = sort %x, %x, axis=1, keys=2, descending=true : f32[5,4], f32[5,4]
+  %values, %positions = top_k %x, k=2 : f32[5,2], i32[5,2]
+  return
+}
+",
+    "
+func @windows(%x: f32[5,4], %y: f32[2,2], %z: f32[1,2,8,8], %k: f32[4,1,3,3], %w: f32[2,4,2]) {
+  %view = windows %x, axes=[0], size=[2], stride=[3] : f32[2,4,2]
+  %dilated = windows %x, axes=[0,1], size=[2,2], dilation=[2,1] : f32[3,3,2,2]
+  %sum = overlap_add %w, axes=[0], size=[2], stride=[3] : f32[5,4]
+  %add = reduce_window add %x, size=[2,2] : f32[4,3]
+  %max = reduce_window max %x, size=[2,2], stride=[2,2], low=[0,-1], high=[1,1], dilation=[2,1] : f32[2,2]
+  %min = reduce_window min %x, size=[2,2], base_dilation=[2,1] : f32[8,3]
+  %top = select_and_scatter max %x, %y, size=[2,2], stride=[2,2] : f32[5,4]
+  %bottom = select_and_scatter min %x, %y, size=[2,2], stride=[2,2] : f32[5,4]
+  %conv = conv %z, %k, lhs=[0,1,2,3], rhs=[0,1,2,3], out=[0,3,1,2], stride=[2,1], low=[1,0], high=[1,-1], feature_groups=2 : f32[1,4,5,4]
+  return
+}
+",
+    "
+func @algebra(%x: f64[2,3,3], %y: f64[2,3,1], %key: i32[2], %f: f32[4]) {
+  %factor = cholesky %x : f64[2,3,3]
+  %solved = triangular_solve %factor, %y, left=true, lower=true, transpose=true, unit=true : f64[2,3,1]
+  %bits = random_bits %key : i32[2,3]
+  %wide = random_bits %key : i64
+  %pattern = bitcast %f : i32[4]
+  %held, %kept = optimization_barrier %f, %key : f32[4], i32[2]
+  %sums = cumulative add %f, axis=0 : f32[4]
+  %products = cumulative mul %f, axis=0, reverse=true : f32[4]
+  %most = cumulative max %f, axis=0 : f32[4]
+  %least = cumulative min %f, axis=0 : f32[4]
+  %soft = cumulative logsumexp %f, axis=0 : f32[4]
+  return
+}
+",
+    "
+func @control(%w: f32, %h: f32, %xs: f32[3], %p: bool, %n: i32) -> f32 {
+  %last, %all = scan %w, %h, %xs, length=3, consts=1, carry=1, reverse=true, checkpoint_slots=2 : f32, f32[3]
+    body(%0: f32, %1: f32, %2: f32) {
+      %3 = mul %0, %1 : f32
+      yield %3, %2
+    }
+  %again, %stack = scan %h, %xs, length=3, consts=0, carry=1, checkpoint=recompute : f32, f32[3]
+    body(%4: f32, %5: f32) {
+      yield %5, %4
+    }
+  %grown = while %w, %h, consts=1 : f32
+    cond(%6: f32, %7: f32) {
+      %8 = compare lt %7, %6 : bool
+      yield %8
+    }
+    body(%9: f32, %10: f32) {
+      %11 = add %10, %9 : f32
+      yield %11
+    }
+  %either = cond %p, %w : f32
+    then(%12: f32) {
+      yield %12
+    }
+    else(%13: f32) {
+      %14 = neg %13 : f32
+      yield %14
+    }
+  %one = switch %n, %w : f32
+    case(%15: f32) {
+      yield %15
+    }
+    case(%16: f32) {
+      %inner = checkpoint %16 : f32
+        body(%17: f32) {
+          yield %17
+        }
+      yield %inner
+    }
+  %mine = custom_derivative %w, rule=jvp : f32
+    primal(%18: f32) {
+      yield %18
+    }
+    jvp(%19: f32, %20: f32) {
+      yield %20
+    }
+  %map = transpose_rule %w, %h, known=1 : f32
+    transpose(%21: f32, %22: f32) {
+      yield %22
+    }
+  return %map
+}
+",
+    "
 func @nothing() {
   return
 }
