@@ -12,7 +12,7 @@ use pullback_optimize::{Limit, PipelineOptions, run_pipeline};
 use pullback_runtime::{Executable, Parameter, Signature};
 
 use crate::error::Error;
-use crate::options::{Derivative, Differentiate, Options, PassLimit};
+use crate::options::{Differentiate, Options, PassLimit};
 
 /// A stage whose result can be printed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -141,7 +141,7 @@ pub fn compile_with_report(
         }));
         Ok(compiled)
     })?;
-    report.kernels = program.kernels.len();
+    report.kernels = program.kernels().len();
     report.arena_bytes = program.arena_bytes;
     Ok((compiled.executable, report))
 }
@@ -197,12 +197,7 @@ fn differentiate(
         return Ok((module.clone(), func));
     };
     let wrt = positions(module.function(func), wrt)?;
-    let derived = match derivative {
-        Derivative::Gradient => pullback_autodiff::grad(module, func, &wrt)?,
-        Derivative::ValueAndGradient => pullback_autodiff::value_and_grad(module, func, &wrt)?,
-        Derivative::Vjp => pullback_autodiff::vjp(module, func, &wrt)?,
-        Derivative::Jvp => pullback_autodiff::jvp(module, func, &wrt)?,
-    };
+    let derived = pullback_autodiff::differentiate(module, func, *derivative, &wrt)?;
     let mut module = Module::clone(module);
     let derived = module.add(derived);
     let module = verify(module).map_err(|errors| Error::Bug(format!("differentiation: {errors}")))?;
@@ -241,9 +236,12 @@ fn optimize(
     Ok(optimized.module)
 }
 
-/// The function without calls, which the stages behind do not take and a pipeline of the caller's choice may leave.
+/// The function without calls and without regions that run exactly once, which the stages behind do not take and a pipeline of the caller's
+/// choice may leave.
 fn without_calls(module: &Verified<Module>, func: FuncId) -> Result<Function, Error> {
-    pullback_ir::rewrite::inline_calls(module, module.function(func)).map_err(|error| Error::Limit(error.message))
+    let function = pullback_ir::rewrite::inline_calls(module, module.function(func));
+    let function = function.map_err(|error| Error::Limit(error.message))?;
+    pullback_optimize::passes::inline_regions(module, &function).map_err(|error| Error::Bug(error.to_string()))
 }
 
 fn plan(function: &Function, options: &Options) -> Result<Plan, Error> {

@@ -58,9 +58,9 @@ impl From<pullback_optimize::Error> for Error {
         match error {
             pullback_optimize::Error::Bug { .. } => Self::Bug(error.to_string()),
             pullback_optimize::Error::TooLarge { .. } => Self::Limit(error.to_string()),
-            pullback_optimize::Error::UnknownPass { .. } | pullback_optimize::Error::UnknownFunction => {
-                Self::User(error.to_string())
-            }
+            pullback_optimize::Error::UnknownPass { .. }
+            | pullback_optimize::Error::UnknownFunction
+            | pullback_optimize::Error::Unsupported(_) => Self::User(error.to_string()),
         }
     }
 }
@@ -79,6 +79,23 @@ impl From<pullback_codegen::Error> for Error {
         match error {
             pullback_codegen::Error::Bug { .. } => Self::Bug(error.to_string()),
             error => Self::Limit(error.to_string()),
+        }
+    }
+}
+
+impl From<pullback_interp::Error> for Error {
+    fn from(error: pullback_interp::Error) -> Self {
+        use pullback_interp::Error as Interp;
+        match error {
+            Interp::Memory { .. } | Interp::Allocation { .. } | Interp::TooLarge { .. } | Interp::Steps { .. } => {
+                Self::Limit(error.to_string())
+            }
+            Interp::Op { .. } => Self::Bug(error.to_string()),
+            Interp::NoFunction(_)
+            | Interp::InputCount { .. }
+            | Interp::InputType { .. }
+            | Interp::ElementCount { .. }
+            | Interp::Shape(_) => Self::User(error.to_string()),
         }
     }
 }

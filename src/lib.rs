@@ -15,7 +15,10 @@
 mod arrays;
 mod compile;
 mod error;
+pub mod explain;
+pub mod gradcheck;
 mod options;
+mod oracle;
 mod sparse;
 
 pub use pullback_autodiff as autodiff;
@@ -30,6 +33,8 @@ pub use pullback_runtime as runtime;
 pub use arrays::{run_arrays, to_array, to_tensor};
 pub use compile::{Report, Stage, Timing, compile, compile_with_report, dump};
 pub use error::Error;
+pub use explain::{ExplainOptions, Explanation, explain};
+pub use gradcheck::{GradCheckOptions, GradCheckReport, gradcheck, gradcheck_derivative};
 pub use options::{Differentiate, Options, PassLimit};
 pub use pullback_autodiff::{
     Derivative, JacobianMode, grad, hessian, hvp, jacobian, jvp, linearize, transpose, value_and_grad, vjp, vmap,

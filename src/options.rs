@@ -1,20 +1,8 @@
 //! What is compiled, and how.
 
+use pullback_autodiff::Derivative;
 use pullback_codegen::Features;
 use pullback_optimize::{DEFAULT, Pass};
-
-/// Which derivative of the function is compiled in its place; see [`pullback_autodiff`] for what each takes and returns.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Derivative {
-    /// The gradient of the first result.
-    Gradient,
-    /// All results, then the gradient of the first.
-    ValueAndGradient,
-    /// All results, then the products of given cotangents of the results with the Jacobian.
-    Vjp,
-    /// All results, then the products of the Jacobian with given tangents of the parameters.
-    Jvp,
-}
 
 /// A derivative, and the parameters it is taken with respect to.
 #[derive(Clone, PartialEq, Eq, Debug)]

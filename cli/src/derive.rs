@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::fmt::Write;
 
 use clap::ValueEnum;
-use pullback_autodiff::Error;
+use pullback_autodiff::Derivative;
 use pullback_ir::print::value_names;
-use pullback_ir::{FuncId, Function, Module, Origin, Verified};
+use pullback_ir::{FuncId, Function, Module};
 
 use crate::failure::Failure;
 
@@ -19,6 +19,28 @@ pub enum Mode {
     Forward,
     /// The cotangents of the parameters from cotangents of the results (vector-Jacobian product), by reverse mode
     Vjp,
+    /// The generalized Jacobian of each result by each parameter, by forward or reverse mode, whichever has fewer products
+    Jacobian,
+    /// The Hessian of a scalar result, forward over reverse mode
+    Hessian,
+    /// The product of the Hessian of a scalar result with a vector, forward over reverse mode
+    Hvp,
+}
+
+impl Mode {
+    /// The derivative; `with_value` makes the gradient one that returns the function's results too.
+    #[must_use]
+    pub const fn derivative(self, with_value: bool) -> Derivative {
+        match self {
+            Self::Reverse if with_value => Derivative::ValueAndGradient,
+            Self::Reverse => Derivative::Gradient,
+            Self::Forward => Derivative::Jvp,
+            Self::Vjp => Derivative::Vjp,
+            Self::Jacobian => Derivative::Jacobian,
+            Self::Hessian => Derivative::Hessian,
+            Self::Hvp => Derivative::Hvp,
+        }
+    }
 }
 
 /// The most functions that a message lists.
@@ -100,44 +122,4 @@ pub fn find_params(module: &Module, func: FuncId, wrt: &[String]) -> Result<Vec<
         })
     };
     wrt.iter().map(position).collect()
-}
-
-/// The derivative of a function with respect to the parameters at these positions.
-///
-/// # Errors
-/// If the function has no such derivative.
-pub fn differentiate(
-    module: &Verified<Module>,
-    func: FuncId,
-    wrt: &[usize],
-    mode: Mode,
-    with_value: bool,
-) -> Result<Function, Error> {
-    match mode {
-        Mode::Reverse if with_value => pullback_autodiff::value_and_grad(module, func, wrt),
-        Mode::Reverse => pullback_autodiff::grad(module, func, wrt),
-        Mode::Forward => pullback_autodiff::jvp(module, func, wrt),
-        Mode::Vjp => pullback_autodiff::vjp(module, func, wrt),
-    }
-}
-
-/// The place that a differentiation error names, if it does.
-#[must_use]
-pub fn origin_of(error: &Error) -> Option<&Origin> {
-    match error {
-        Error::NotLinear { origin, .. } | Error::Bug { origin, .. } => origin.as_ref(),
-        Error::NoFunction
-        | Error::NoParameter { .. }
-        | Error::RepeatedParameter { .. }
-        | Error::NotFloat { .. }
-        | Error::NotScalar { .. }
-        | Error::NoResiduals { .. }
-        | Error::TooLarge { .. } => None,
-    }
-}
-
-/// Whether a differentiation error is a bug in the compiler.
-#[must_use]
-pub const fn is_bug(error: &Error) -> bool {
-    matches!(error, Error::Bug { .. })
 }

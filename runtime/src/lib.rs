@@ -9,7 +9,7 @@
 //! * [`signature`]: names, element types and shapes of arguments and results, and the checks against them.
 //! * [`executable`]: the program. It checks its arguments once per call, allocates nothing per call once warm, is `Send + Sync` and
 //!   cheap to clone. [`bound`]: a call checked in advance, for the smallest overhead.
-//! * [`gemm`](mod@gemm): the matrix-product kernels that generated code calls.
+//! * [`gemm`](mod@gemm): the matrix-product kernels that generated code calls. [`kernels`]: the others, for sorting and linear algebra.
 //!
 //! This is one of the two places of the workspace with `unsafe` code (the other is the file that loads machine code). The
 //! division of duties: whoever makes an [`Executable`] vouches that the machine code keeps to [`abi`]; this crate sees to it
@@ -20,6 +20,7 @@ pub mod bound;
 pub mod error;
 pub mod executable;
 pub mod gemm;
+pub mod kernels;
 pub mod memory;
 pub mod signature;
 pub mod tensor;

@@ -75,7 +75,7 @@ fn loop_summary(text: &str) -> Result<String, Vec<Message>> {
         });
         messages.collect::<Vec<_>>()
     })?;
-    Ok(format!("{}, {}", plural(program.kernels.len(), "kernel"), plural(program.buffers.len(), "buffer")))
+    Ok(format!("{}, {}", plural(program.kernels().len(), "kernel"), plural(program.buffers.len(), "buffer")))
 }
 
 fn plural(count: usize, noun: &str) -> String {

@@ -10,13 +10,28 @@ use pullback_optimize::{find_pass, pipeline};
 
 use super::grad::{derive_failure, optimize_failure};
 use crate::backend::{self, Stage};
-use crate::derive::{self, Mode, find_function, find_params};
+use crate::derive::{Mode, find_function, find_params};
 use crate::program::{Program, add_function};
 use crate::{Console, Exit, Failure};
 
-/// Arguments of `pullback dump`.
-#[derive(clap::Args, Debug)]
-#[command(after_help = "\
+/// Examples, and the passes as the pipeline has them.
+fn after_help() -> String {
+    let mut passes = String::new();
+    let mut width = 0;
+    for pass in pullback_optimize::pipeline::ALL {
+        let lead = if passes.is_empty() {
+            "  "
+        } else if width + pass.name.len() > 76 {
+            ",\n  "
+        } else {
+            ", "
+        };
+        width = if lead == ", " { width + 2 } else { 2 } + pass.name.len();
+        passes.push_str(lead);
+        passes.push_str(pass.name);
+    }
+    format!(
+        "\
 Examples:
   pullback dump loss.pir --stage optimized
   pullback dump loss.pir --stage adjoint --wrt w,b
@@ -26,8 +41,13 @@ Examples:
 
 With --wrt, every stage behind `tensor` is that of the derivative. Timings go to the
 standard error. The passes, in order:
-  inline_calls, fold_constants, simplify_algebra, eliminate_common_subexpressions,
-  eliminate_dead_code")]
+{passes}"
+    )
+}
+
+/// Arguments of `pullback dump`.
+#[derive(clap::Args, Debug)]
+#[command(after_help = after_help())]
 pub struct Args {
     /// The program; `-` is the standard input
     file: String,
@@ -129,8 +149,13 @@ fn print(args: &Args, module: &Module, func: FuncId) -> String {
 
 fn derivative(args: &Args, program: &Program, func: FuncId) -> Result<(Verified<Module>, FuncId), Failure> {
     let wrt = find_params(&program.module, func, &args.wrt)?;
-    let derivative = derive::differentiate(&program.module, func, &wrt, args.mode.unwrap_or(Mode::Reverse), true)
-        .map_err(|error| derive_failure(program, &error, func))?;
+    let derivative = pullback_autodiff::differentiate(
+        &program.module,
+        func,
+        args.mode.unwrap_or(Mode::Reverse).derivative(true),
+        &wrt,
+    )
+    .map_err(|error| derive_failure(program, &error, func))?;
     add_function(&program.module, derivative, "differentiation")
 }
 

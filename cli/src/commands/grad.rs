@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use pullback_ir::print::{PrintOptions, function_to_string};
 
-use crate::derive::{self, Mode, find_function, find_params};
+use crate::derive::{Mode, find_function, find_params};
 use crate::program::{Program, add_function};
 use crate::{Console, Exit, Failure};
 
@@ -52,13 +52,13 @@ pub struct Args {
 pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Failure> {
     if args.value && args.mode != Mode::Reverse {
         return Err(Failure::Usage(
-            "--value is for the reverse mode: the others return the function's results anyway".into(),
+            "--value is for the reverse mode: forward and vjp return the function's results anyway, the others never do".into(),
         ));
     }
     let program = Program::load(&args.file, console.color)?;
     let func = find_function(&program.module, args.function.as_deref())?;
     let wrt = find_params(&program.module, func, &args.wrt)?;
-    let derivative = derive::differentiate(&program.module, func, &wrt, args.mode, args.value)
+    let derivative = pullback_autodiff::differentiate(&program.module, func, args.mode.derivative(args.value), &wrt)
         .map_err(|error| derive_failure(&program, &error, func))?;
     let (mut module, derivative) = add_function(&program.module, derivative, "differentiation")?;
     if args.optimize {
@@ -82,10 +82,10 @@ pub(crate) fn derive_failure(
     error: &pullback_autodiff::Error,
     func: pullback_ir::FuncId,
 ) -> Failure {
-    if derive::is_bug(error) {
+    if error.is_bug() {
         return Failure::Bug(error.to_string());
     }
-    program.failure(error.to_string(), derive::origin_of(error), func)
+    program.failure(error.to_string(), error.origin(), func)
 }
 
 /// An optimisation error as it is shown.
@@ -98,6 +98,6 @@ pub(crate) fn optimize_failure(
     match error {
         Error::UnknownPass { .. } => Failure::Usage(error.to_string()),
         Error::UnknownFunction | Error::Bug { .. } => Failure::Bug(error.to_string()),
-        Error::TooLarge { .. } => program.failure(error.to_string(), None, func),
+        Error::TooLarge { .. } | Error::Unsupported(_) => program.failure(error.to_string(), None, func),
     }
 }

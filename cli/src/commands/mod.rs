@@ -2,7 +2,9 @@
 
 pub mod check;
 pub mod dump;
+pub mod explain;
 pub mod grad;
+pub mod gradcheck;
 pub mod run;
 pub mod test;
 
@@ -21,6 +23,10 @@ pub enum Command {
     Grad(grad::Args),
     /// Print a program at any stage on its way to machine code
     Dump(dump::Args),
+    /// Show the chain rule of a small program, edge by edge, with all its numbers
+    Explain(explain::Args),
+    /// Check derivatives against differences
+    Gradcheck(gradcheck::Args),
     /// Run text tests
     Test(test::Args),
 }
@@ -36,6 +42,8 @@ impl Command {
             Self::Run(args) => run::run(args, console),
             Self::Grad(args) => grad::run(args, console),
             Self::Dump(args) => dump::run(args, console),
+            Self::Explain(args) => explain::run(args, console),
+            Self::Gradcheck(args) => gradcheck::run(args, console),
             Self::Test(args) => test::run(args, console),
         }
     }

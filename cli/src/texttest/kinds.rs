@@ -8,7 +8,7 @@ use pullback_optimize::{find_pass, pipeline};
 
 use super::case::{Kind, RunCase, TextTest};
 use crate::backend::{self, Stage};
-use crate::derive::{self, find_function, find_params, param_names};
+use crate::derive::{find_function, find_params, param_names};
 use crate::diagnostics::Message;
 use crate::failure::Failure;
 use crate::program::{Program, Source, add_function};
@@ -112,12 +112,12 @@ fn differentiated(
     value: bool,
 ) -> Result<(Verified<Module>, FuncId), Stop> {
     let wrt = find_params(&program.module, func, &test.options.wrt)?;
-    let derivative = derive::differentiate(&program.module, func, &wrt, test.options.mode, value);
+    let derivative = pullback_autodiff::differentiate(&program.module, func, test.options.mode.derivative(value), &wrt);
     let derivative = derivative.map_err(|error| {
-        if derive::is_bug(&error) {
+        if error.is_bug() {
             Stop::Failure(Failure::Bug(error.to_string()))
         } else {
-            Stop::Mistake(program.message(error.to_string(), derive::origin_of(&error), func))
+            Stop::Mistake(program.message(error.to_string(), error.origin(), func))
         }
     })?;
     Ok(add_function(&program.module, derivative, "differentiation")?)
@@ -136,7 +136,7 @@ fn grad(test: &TextTest, program: &Program, outcome: &mut Outcome) -> Result<(),
 fn optimize_stop(error: pullback_optimize::Error) -> Stop {
     use pullback_optimize::Error;
     match error {
-        Error::TooLarge { .. } => Stop::Mistake(Message::new(error.to_string())),
+        Error::TooLarge { .. } | Error::Unsupported(_) => Stop::Mistake(Message::new(error.to_string())),
         Error::UnknownPass { .. } => Stop::Failure(Failure::Usage(error.to_string())),
         Error::UnknownFunction | Error::Bug { .. } => Stop::Failure(Failure::Bug(error.to_string())),
     }
