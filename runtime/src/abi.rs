@@ -15,9 +15,10 @@
 //! - inputs and constants are initialised, their `bool`s 0 or 1; outputs and the arena need not be.
 //!
 //! The program promises, and the caller relies on: it stores to outputs and the arena alone and stays inside every
-//! buffer; `bool`s it stores are 0 or 1; it returns, and does not unwind. A lowered function stores every element of every output. The loop
-//! IR's verifier checks only that something is stored to each, so with a program written by hand elements may keep what
-//! they held: outputs are therefore initialised memory whenever the caller is safe code.
+//! buffer; `bool`s it stores are 0 or 1; it does not unwind, and it returns, unless the user wrote a loop with a condition and
+//! no bound that never ends. A lowered function stores every element of every output. The loop IR's verifier checks only that
+//! something is stored to each, so with a program written by hand elements may keep what they held: outputs are therefore
+//! initialised memory whenever the caller is safe code.
 
 mod sealed {
     /// Keeps [`Element`](super::Element) to the types that generated code knows.

@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use cranelift_codegen::ir::LibCall;
 use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::FuncId;
-use pullback_runtime::{EntryFn, Executable, Parts, Signature, gemm};
+use pullback_runtime::{EntryFn, Executable, Parts, Signature, gemm, kernels};
 
 use crate::error::Error;
 use crate::isa::Target;
@@ -26,6 +26,7 @@ impl Jit {
     pub(crate) fn new(target: &Target) -> Self {
         let mut builder = JITBuilder::with_isa(target.isa.clone(), Box::new(library_call_name));
         builder.symbols(gemm::symbols());
+        builder.symbols(kernels::symbols());
         builder.symbols(ExternFn::ALL.iter().map(|function| (function.name(), function.address())));
         Self { module: Some(Mutex::new(JITModule::new(builder))) }
     }

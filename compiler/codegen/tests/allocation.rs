@@ -7,7 +7,9 @@ use std::cell::Cell;
 
 use pullback_codegen::{Options, compile};
 use pullback_ir::{Binary, DType};
-use pullback_loops::{Affine, BufferData, Expr, For, Kernel, Place, Program, Space, Stmt, VarType, Verified, verify};
+use pullback_loops::{
+    Affine, BufferData, Expr, For, Gemm, Kernel, Matrix, Place, Program, Space, Step, Stmt, VarType, Verified, verify,
+};
 use pullback_runtime::{ArgMut, ArgRef, Parameter, Signature};
 
 struct Counting;
@@ -60,7 +62,7 @@ fn doubling(elements: usize) -> (Verified<Program>, Signature) {
         ];
         let nest = For { index, extent: elements as i64, step: 4, carried: vec![], body };
         let body = vec![Stmt::For(Box::new(nest))];
-        program.kernels.push(Kernel { name: kernel.into(), about: String::new(), body });
+        program.body.push(Step::Kernel(Kernel { name: kernel.into(), about: String::new(), body }));
     }
     (verify(program).unwrap(), signature)
 }
@@ -81,6 +83,68 @@ fn a_warm_call_allocates_nothing() {
     assert_eq!(y, [3.0; 64]);
 }
 
+/// `y = a · b`, where `a` is `m × k` and `b` is `k × n`, each contiguous along the axis that `along` names.
+fn product(m: usize, n: usize, k: usize, along: [char; 2]) -> (Verified<Program>, Signature) {
+    let mut program = Program { name: "product".into(), ..Program::default() };
+    let shapes = [("a", m, k), ("b", k, n), ("y", m, n)];
+    let parameter = |(name, rows, columns): (&str, usize, usize)| Parameter {
+        name: name.to_owned(),
+        dtype: pullback_runtime::DType::F32,
+        shape: vec![rows * columns],
+    };
+    let [a, b, y] = shapes.map(parameter);
+    let signature = Signature { name: "product".to_owned(), inputs: vec![a, b], outputs: vec![y] };
+    let spaces = [Space::Input(0), Space::Input(1), Space::Output(0)];
+    let [lhs, rhs, out] = std::array::from_fn(|i| {
+        let (name, rows, columns) = shapes[i];
+        let data =
+            BufferData { name: name.into(), dtype: DType::F32, elements: rows * columns, space: spaces[i].clone() };
+        let by_columns = [along[0] == 'm', along[1] == 'k', false][i];
+        let (row_stride, column_stride) = if by_columns { (1, rows as i64) } else { (columns as i64, 1) };
+        Matrix { buffer: program.buffers.push(data), index: Affine::default(), row_stride, column_stride }
+    });
+    let gemm = Gemm { dtype: DType::F32, m, n, k, out, lhs, rhs, accumulate: false };
+    let body = vec![Stmt::Gemm(Box::new(gemm))];
+    program.body.push(Step::Kernel(Kernel { name: "product".into(), about: String::new(), body }));
+    (verify(program).unwrap(), signature)
+}
+
+#[test]
+fn a_warm_call_of_a_large_product_allocates_nothing() {
+    // Operands used where they are; the right one packed, with and without transposing; both; the left one packed for dot products.
+    let cases = [
+        (64, 64, 64, ['k', 'n'], false),
+        (300, 512, 512, ['k', 'n'], true),
+        (300, 512, 512, ['k', 'k'], true),
+        (1024, 512, 512, ['m', 'n'], true),
+        (2, 300, 300, ['m', 'k'], true),
+    ];
+    for (m, n, k, along, packs) in cases {
+        let (program, signature) = product(m, n, k, along);
+        let options = Options { threads: 1, ..Options::default() };
+        let executable = compile(&program, signature, &options).unwrap().executable;
+        let (a, b) = (vec![0.5f32; m * k], vec![0.25f32; k * n]);
+        let mut y = vec![0.0f32; m * n];
+        // A thread of its own has nothing in store.
+        let [first, later] = std::thread::scope(|scope| {
+            let calls = || {
+                let mut call = || {
+                    let before = ALLOCATIONS.get();
+                    let [a_shape, b_shape, y_shape] = [[m * k], [k * n], [m * n]];
+                    let inputs = [ArgRef::new(&a, &a_shape), ArgRef::new(&b, &b_shape)];
+                    executable.call(&inputs, &mut [ArgMut::new(&mut y, &y_shape)]).unwrap();
+                    ALLOCATIONS.get() - before
+                };
+                [call(), (0..5).map(|_| call()).sum::<u64>()]
+            };
+            scope.spawn(calls).join().unwrap()
+        });
+        assert!(first > 0 || !packs, "{m}×{n}×{k} {along:?} packs, or this counts nothing");
+        assert_eq!(later, 0, "{m}×{n}×{k} {along:?}");
+        assert!(y.iter().all(|&value| value == k as f32 / 8.0));
+    }
+}
+
 /// Mappings of memory that is executable and belongs to no file.
 #[cfg(target_os = "linux")]
 fn code_mappings() -> usize {
@@ -99,6 +163,6 @@ fn code_is_unmapped_with_the_last_clone() {
     drop(kept);
     assert!(code_mappings() > before, "the code of {} executables is mapped", clones.len());
     drop(clones);
-    // The other test of this program may have one executable.
-    assert!(code_mappings() <= before + 1);
+    // The other tests of this program may have one executable each.
+    assert!(code_mappings() <= before + 2);
 }

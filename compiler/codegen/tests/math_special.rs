@@ -1,4 +1,4 @@
-//! The special cases of C99's Annex F, and that all ways of compiling a function agree.
+//! The special cases of C99's Annex F (of the special functions, those of the interpreter's module), and that all ways of compiling a function agree.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
@@ -46,6 +46,17 @@ fn unary_cases(function: MathUnary) -> Vec<(f64, f64)> {
         MathUnary::Logistic => vec![(0.0, 0.5), (-0.0, 0.5), (INF, 1.0), (-INF, 0.0), (-1e4, 0.0), (50.0, 1.0)],
         MathUnary::Erf => vec![(0.0, 0.0), (-0.0, -0.0), (INF, 1.0), (-INF, -1.0), (10.0, 1.0)],
         MathUnary::Erfc => vec![(0.0, 1.0), (-0.0, 1.0), (INF, 0.0), (-INF, 2.0), (40.0, 0.0), (-40.0, 2.0)],
+        MathUnary::ErfInv => {
+            vec![(0.0, 0.0), (-0.0, -0.0), (1.0, INF), (-1.0, -INF), (1.5, NAN), (-1.5, NAN), (INF, NAN), (-INF, NAN)]
+        }
+        MathUnary::Lgamma => {
+            vec![(1.0, 0.0), (2.0, 0.0), (0.0, INF), (-0.0, INF), (-1.0, INF), (-20.0, INF), (INF, INF), (-INF, INF)]
+        }
+        MathUnary::Digamma => {
+            vec![(0.0, NAN), (-0.0, NAN), (-1.0, NAN), (-20.0, NAN), (-1e300, NAN), (INF, INF), (-INF, NAN)]
+        }
+        MathUnary::BesselI0e => vec![(0.0, 1.0), (-0.0, 1.0), (INF, 0.0), (-INF, 0.0)],
+        MathUnary::BesselI1e => vec![(0.0, 0.0), (-0.0, -0.0), (INF, 0.0), (-INF, -0.0)],
         MathUnary::Sign => vec![(0.0, 0.0), (-0.0, -0.0), (INF, 1.0), (-INF, -1.0), (-3.0, -1.0), (0.5, 1.0)],
         MathUnary::Floor => vec![(-0.5, -1.0), (0.5, 0.0), (-0.0, -0.0), (INF, INF), (-INF, -INF), (2.0, 2.0)],
         MathUnary::Ceil => vec![(-0.5, -0.0), (0.5, 1.0), (-0.0, -0.0), (INF, INF), (-INF, -INF), (2.0, 2.0)],
@@ -101,6 +112,26 @@ fn binary_cases(function: MathBinary) -> Vec<(f64, f64, f64)> {
             (1.0, NAN, NAN),
             (0.0, 0.0, NAN),
             (2f64.powi(100), 3.0, 1.0),
+        ],
+        MathBinary::Polygamma => vec![
+            (0.0, -3.0, NAN),
+            (0.0, INF, INF),
+            (1.0, 0.0, INF),
+            (1.0, -0.0, INF),
+            (1.0, -5.0, INF),
+            (2.0, 0.0, NAN),
+            (2.0, -5.0, NAN),
+            (1.0, INF, 0.0),
+            (2.0, INF, -0.0),
+            (1.0, -INF, NAN),
+            (2.0, -INF, NAN),
+            (-1.0, 2.0, NAN),
+            (1.5, 2.0, NAN),
+            (171.0, 2.0, NAN),
+            (INF, 2.0, NAN),
+            (NAN, 2.0, NAN),
+            (1.0, NAN, NAN),
+            (0.0, NAN, NAN),
         ],
         MathBinary::Min => vec![
             (1.0, 2.0, 1.0),

@@ -9,17 +9,16 @@ use cranelift_entity::{EntitySet, SecondaryMap};
 use pullback_ir::Binary;
 
 use crate::program::{Expr, Program, Stmt, Var};
+use crate::step::for_each_kernel_mut;
 
 /// Contracts every product that can be.
 pub fn contract_mul_add(program: &mut Program) {
     let mut uses: SecondaryMap<Var, u32> = SecondaryMap::new();
-    for kernel in &program.kernels {
+    for kernel in program.kernels() {
         count_uses(&kernel.body, &mut uses);
     }
     let is_float = |var: Var| program.vars[var].dtype.is_float();
-    for kernel in &mut program.kernels {
-        contract(&mut kernel.body, &uses, &is_float);
-    }
+    for_each_kernel_mut(&mut program.body, &mut |kernel| contract(&mut kernel.body, &uses, &is_float));
 }
 
 fn contract(stmts: &mut Vec<Stmt>, uses: &SecondaryMap<Var, u32>, is_float: &impl Fn(Var) -> bool) {
@@ -39,7 +38,8 @@ fn contract(stmts: &mut Vec<Stmt>, uses: &SecondaryMap<Var, u32>, is_float: &imp
                 }
             }
             Stmt::For(inner) => contract(&mut inner.body, uses, is_float),
-            Stmt::Let(..) | Stmt::Store(..) | Stmt::Gemm(_) => {}
+            Stmt::If(inner) => contract(&mut inner.body, uses, is_float),
+            Stmt::Let(..) | Stmt::Store(..) | Stmt::Gemm(_) | Stmt::Bind(_) | Stmt::Call(_) => {}
         }
     }
     stmts.retain(|stmt| !matches!(stmt, Stmt::Let(var, _) if contracted.contains(*var)));
@@ -57,7 +57,12 @@ fn count_uses(stmts: &[Stmt], uses: &mut SecondaryMap<Var, u32>) {
                 }
                 count_uses(&inner.body, uses);
             }
-            Stmt::Gemm(_) => {}
+            Stmt::Bind(bind) => uses[bind.var] += 1,
+            Stmt::If(inner) => {
+                uses[inner.condition] += 1;
+                count_uses(&inner.body, uses);
+            }
+            Stmt::Gemm(_) | Stmt::Call(_) => {}
         }
     }
 }
@@ -66,9 +71,12 @@ fn count_uses(stmts: &[Stmt], uses: &mut SecondaryMap<Var, u32>) {
 pub fn for_each_operand(expr: &Expr, visit: &mut impl FnMut(Var)) {
     match expr {
         Expr::Const(_) | Expr::Position { .. } | Expr::Load(_) => {}
-        Expr::Splat(x) | Expr::Unary(_, x) | Expr::IsFinite(x) | Expr::Convert(x) | Expr::ReduceLanes(_, x) => {
-            visit(*x)
-        }
+        Expr::Splat(x)
+        | Expr::Unary(_, x)
+        | Expr::IsFinite(x)
+        | Expr::Convert(x)
+        | Expr::Bitcast(x)
+        | Expr::ReduceLanes(_, x) => visit(*x),
         Expr::Binary(_, x, y) | Expr::Compare(_, x, y) => {
             visit(*x);
             visit(*y);

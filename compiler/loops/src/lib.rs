@@ -1,13 +1,13 @@
 //! The loop IR: a program as explicit loops over flat buffers.
 //!
 //! A [`Program`] is what a whole function of the tensor IR becomes: a list of buffers and a list of
-//! [`Kernel`]s run in order, each a nest of loops with loads, scalar or vector arithmetic and stores. Nothing is implicit any more: every index is an
+//! [`Step`]s run in order: [`Kernel`]s, and loops and branches around more of them. A kernel is a nest of loops with loads, scalar or vector arithmetic and stores. Nothing is implicit any more: every index is an
 //! affine expression of loop counters, every vector has its lanes in its type, every buffer its place in memory. There is no
 //! interpreter between kernels at run time.
 //!
 //! The stages, one file or folder each:
 //!
-//! * [`program`]: the data, and what each part means.
+//! * [`program`]: the data, and what each part means; [`step`]: the control flow around kernels; [`call`]: the runtime's routines.
 //! * [`mod@lower`]: from a fusion plan to kernels. A region is evaluated by *pulling*: the value stored at an output
 //!   position asks for its operands at the positions that the index maps of its operation give, down to loads.
 //! * [`schedule`]: how a nest is run (lanes, unrolling, blocks of a reduction), a pure function of shapes.
@@ -19,6 +19,7 @@
 //! * [`interpret`](mod@interpret): runs a program slowly and checks every access; the oracle of code generation.
 #![forbid(unsafe_code)]
 
+pub mod call;
 pub mod contract_mul_add;
 pub mod error;
 pub mod interpret;
@@ -28,15 +29,18 @@ pub mod parse;
 pub mod print;
 pub mod program;
 pub mod schedule;
+pub mod step;
 pub mod verify;
 
+pub use call::{Access, Routine, RuntimeCall, View, ViewAxis};
 pub use contract_mul_add::contract_mul_add;
 pub use error::Error;
 pub use interpret::interpret;
 pub use lower::lower;
 pub use parse::parse_program;
 pub use program::{
-    Affine, Buffer, BufferData, Carried, Expr, For, Gemm, Index, Kernel, Matrix, Place, Program, Space, Stmt, Var,
-    VarType,
+    Affine, Bind, Buffer, BufferData, Carried, Expr, For, Gemm, If, Index, Kernel, Matrix, Place, Program, Space, Stmt,
+    Var, VarType,
 };
+pub use step::{Branch, Loop, Step, While};
 pub use verify::{Verified, VerifyError, VerifyErrors, verify};

@@ -1,15 +1,21 @@
 //! The memory plan: offsets in the one arena.
 //!
-//! A buffer lives from the first kernel that touches it to the last. Walking the kernels in order, buffers that begin get the smallest free
-//! range that holds them (best fit), buffers that ended give theirs back, neighbouring free ranges merge. Offsets are multiples of a cache line, so
-//! that vectors are aligned and threads do not share lines. The arena's size is exact and known before the first call.
+//! Time is counted in *events*, in order of the text: a kernel is one, and so is the reading of a condition or selector. A buffer lives from the first
+//! event that touches it to the last. If some of them are inside a loop and some outside, it lives through the whole loop; if all are inside, it lives within
+//! each iteration. Two cases of a branch never run both, so what only one of them touches may lie where the other has something else.
+//!
+//! Walking the events in order, buffers that begin get the smallest free range that holds them (best fit), buffers that ended give theirs back,
+//! neighbouring free ranges merge. Offsets are multiples of a cache line, so that vectors are aligned and threads do not share lines. The
+//! arena's size is exact and known before the first call.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use cranelift_entity::SecondaryMap;
 
 use crate::error::Error;
 use crate::program::{Buffer, Program, Space, Stmt};
+use crate::step::Step;
 
 /// Bytes of a cache line.
 pub const ALIGNMENT: usize = 64;
@@ -22,11 +28,11 @@ const MAX_ARENA: usize = 1 << 46;
 /// # Errors
 /// [`Error::Limit`] if the arena would be larger than any address space.
 pub fn plan_memory(program: &mut Program) -> Result<(), Error> {
-    let lifetimes = lifetimes(program);
-    let mut ending: Vec<Vec<Buffer>> = vec![Vec::new(); program.kernels.len()];
+    let timeline = Timeline::new(program);
+    let mut ending: Vec<Vec<Buffer>> = vec![Vec::new(); timeline.events];
     let mut beginning = ending.clone();
     for (buffer, data) in program.buffers.iter() {
-        if let (Space::Arena(_), Some((first, last))) = (&data.space, lifetimes[buffer]) {
+        if let (Space::Arena(_), Some((first, last))) = (&data.space, timeline.lifetimes[buffer]) {
             beginning[first].push(buffer);
             ending[last].push(buffer);
         }
@@ -52,17 +58,114 @@ fn size(program: &Program, buffer: Buffer) -> usize {
     (data.elements * data.dtype.bytes()).next_multiple_of(ALIGNMENT)
 }
 
-/// First and last kernel that touches each buffer.
-#[must_use]
-pub fn lifetimes(program: &Program) -> SecondaryMap<Buffer, Option<(usize, usize)>> {
-    let mut lifetimes: SecondaryMap<Buffer, Option<(usize, usize)>> = SecondaryMap::new();
-    for (number, kernel) in program.kernels.iter().enumerate() {
-        for_each_buffer(&kernel.body, &mut |buffer| {
-            let lifetime = &mut lifetimes[buffer];
-            *lifetime = Some((lifetime.map_or(number, |(first, _)| first), number));
-        });
+/// When each buffer lives.
+#[derive(Clone, Debug, Default)]
+pub struct Timeline {
+    /// How many events there are.
+    pub events: usize,
+    /// First and last event of each buffer's life, `None` for one that nothing touches.
+    pub lifetimes: SecondaryMap<Buffer, Option<(usize, usize)>>,
+}
+
+impl Timeline {
+    /// Numbers the events of a program.
+    #[must_use]
+    pub fn new(program: &Program) -> Self {
+        let mut timeline = Self::default();
+        timeline.steps(&program.body);
+        timeline.extend(&program.body, &mut 0);
+        timeline
     }
-    lifetimes
+
+    /// How many events a step is.
+    #[must_use]
+    pub fn events_of(step: &Step) -> usize {
+        let own = usize::from(!matches!(step, Step::Loop(_)));
+        own + step.nested().flatten().map(Self::events_of).sum::<usize>()
+    }
+
+    fn touch(&mut self, buffer: Buffer) {
+        let now = self.events;
+        let lifetime = &mut self.lifetimes[buffer];
+        *lifetime = Some((lifetime.map_or(now, |(first, _)| first), now));
+    }
+
+    fn steps(&mut self, steps: &[Step]) {
+        for step in steps {
+            match step {
+                Step::Kernel(kernel) => {
+                    for_each_buffer(&kernel.body, &mut |buffer| self.touch(buffer));
+                    self.events += 1;
+                }
+                Step::Loop(inner) => self.steps(&inner.body),
+                Step::While(inner) => {
+                    self.steps(&inner.before);
+                    self.touch(inner.condition.buffer);
+                    self.events += 1;
+                    self.steps(&inner.body);
+                }
+                Step::Branch(inner) => {
+                    self.touch(inner.selector.buffer);
+                    self.events += 1;
+                    inner.cases.iter().for_each(|case| self.steps(case));
+                }
+            }
+        }
+    }
+
+    /// Lets buffers that are touched inside and outside a loop live through the whole of it. Gives what the steps touch, in no order.
+    fn extend(&mut self, steps: &[Step], event: &mut usize) -> Vec<Buffer> {
+        let mut touched = Vec::new();
+        for step in steps {
+            let start = *event;
+            let inside = match step {
+                Step::Kernel(kernel) => {
+                    for_each_buffer(&kernel.body, &mut |buffer| touched.push(buffer));
+                    *event += 1;
+                    continue;
+                }
+                Step::Branch(inner) => {
+                    touched.push(inner.selector.buffer);
+                    *event += 1;
+                    for case in &inner.cases {
+                        touched.extend(self.extend(case, event));
+                    }
+                    continue;
+                }
+                Step::Loop(inner) => self.extend(&inner.body, event),
+                Step::While(inner) => {
+                    let mut inside = self.extend(&inner.before, event);
+                    inside.push(inner.condition.buffer);
+                    *event += 1;
+                    inside.extend(self.extend(&inner.body, event));
+                    inside
+                }
+            };
+            touched.extend(self.live_through(start..*event, inside));
+        }
+        touched.sort_unstable();
+        touched.dedup();
+        touched
+    }
+
+    /// Those of the buffers touched inside a loop that do not live within one iteration; they live through all.
+    fn live_through(&mut self, events: Range<usize>, mut inside: Vec<Buffer>) -> Vec<Buffer> {
+        inside.retain(|&buffer| match &mut self.lifetimes[buffer] {
+            Some((first, last)) if *first < events.start || *last >= events.end => {
+                (*first, *last) = ((*first).min(events.start), (*last).max(events.end - 1));
+                true
+            }
+            Some(_) | None => false,
+        });
+        inside
+    }
+}
+
+/// The buffers of the arena that are touched inside a loop and nowhere else: they hold nothing when an iteration begins.
+pub(crate) fn local_to(events: &Range<usize>, timeline: &Timeline, program: &Program) -> Vec<Buffer> {
+    let within = |(first, last): (usize, usize)| first >= events.start && last < events.end;
+    let arena = program.buffers.iter().filter(|entry| matches!(entry.1.space, Space::Arena(_)));
+    arena.map(|entry| entry.0).filter(|&buffer| timeline.lifetimes[buffer].is_some_and(within)).collect()
 }
 
 fn for_each_buffer(stmts: &[Stmt], visit: &mut impl FnMut(Buffer)) {
@@ -77,6 +180,9 @@ fn for_each_buffer(stmts: &[Stmt], visit: &mut impl FnMut(Buffer)) {
                     visit(matrix.buffer);
                 }
             }
+            Stmt::Bind(_) => {}
+            Stmt::If(inner) => for_each_buffer(&inner.body, visit),
+            Stmt::Call(call) => call.views.iter().for_each(|view| visit(view.buffer)),
         }
     }
 }

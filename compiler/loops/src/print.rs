@@ -16,14 +16,30 @@
 //!   }
 //! }
 //! ```
+//!
+//! Positions known at run time, statements under a condition, and calls of the runtime:
+//!
+//! ```text
+//! bind i1 = v3 below 7
+//! if v4 { … }
+//! call argsort descending %order[8*i0; 8 by 1], %scratch[0; 8 by 1], %x[8*i0; 8 by 1]
+//! ```
+//!
+//! Control flow around kernels, `…` standing for more of it and for kernels:
+//!
+//! ```text
+//! loop i0 = 0 to 10 { … }
+//! while bound 100 { condition %go[0] { … } body { … } }
+//! branch %p[i0] { case { … } case { … } }
+//! ```
 
 use std::fmt::{self, Write};
 
 use cranelift_entity::SecondaryMap;
 
-use crate::program::{
-    Affine, Buffer, Expr, For, Gemm, Index, Kernel, Matrix, Place, Program, Space, Stmt, Var, VarType,
-};
+use crate::call::{RuntimeCall, View};
+use crate::program::{Affine, Bind, Buffer, Expr, For, Gemm, Index, Matrix, Place, Program, Space, Stmt, Var, VarType};
+use crate::step::Step;
 
 impl fmt::Display for VarType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -55,9 +71,7 @@ impl fmt::Display for Program {
             indices: SecondaryMap::new(),
             next_index: 0,
         };
-        for kernel in &self.kernels {
-            f.write_str(&printer.kernel(kernel))?;
-        }
+        f.write_str(&printer.program_steps())?;
         writeln!(f, "}}")
     }
 }
@@ -69,9 +83,7 @@ pub(crate) fn stmts_to_strings(program: &Program, stmts: &[Option<&Stmt>]) -> Ve
     }
     // Variables and counters have their numbers once everything was printed.
     let mut printer = Printer::new(program);
-    for kernel in &program.kernels {
-        let _ = printer.kernel(kernel);
-    }
+    let _ = printer.program_steps();
     stmts.iter().map(|stmt| stmt.map(|stmt| printer.head(stmt)).unwrap_or_default()).collect()
 }
 
@@ -88,13 +100,60 @@ impl<'a> Printer<'a> {
         Self { program, vars: SecondaryMap::new(), next_var: 0, indices: SecondaryMap::new(), next_index: 0 }
     }
 
-    fn kernel(&mut self, kernel: &Kernel) -> String {
-        let about = kernel.about.replace(['"', '\\', '\n'], "'");
-        let mut out = format!("\n  kernel @{} \"{about}\" {{\n", kernel.name);
-        // Writing to a String cannot fail.
-        let _ = self.stmts(&mut out, &kernel.body, 2);
-        out.push_str("  }\n");
+    fn program_steps(&mut self) -> String {
+        let mut out = String::new();
+        for step in &self.program.body {
+            out.push('\n');
+            // Writing to a String cannot fail.
+            let _ = self.step(&mut out, step, 1);
+        }
         out
+    }
+
+    fn step(&mut self, out: &mut String, step: &Step, depth: usize) -> fmt::Result {
+        let blanks = "  ".repeat(depth);
+        match step {
+            Step::Kernel(kernel) => {
+                let about = kernel.about.replace(['"', '\\', '\n'], "'");
+                writeln!(out, "{blanks}kernel @{} \"{about}\" {{", kernel.name)?;
+                self.stmts(out, &kernel.body, depth + 1)?;
+            }
+            Step::Loop(inner) => {
+                let number = self.define_index(inner.index);
+                writeln!(out, "{blanks}loop i{number} = 0 to {} {{", inner.extent)?;
+                self.steps(out, &inner.body, depth + 1)?;
+            }
+            Step::While(inner) => {
+                let bound = inner.bound.map(|bound| format!(" bound {bound}")).unwrap_or_default();
+                writeln!(out, "{blanks}while{bound} {{\n{blanks}  condition {} {{", self.place(&inner.condition))?;
+                self.steps(out, &inner.before, depth + 2)?;
+                writeln!(out, "{blanks}  }}\n{blanks}  body {{")?;
+                self.steps(out, &inner.body, depth + 2)?;
+                writeln!(out, "{blanks}  }}")?;
+            }
+            Step::Branch(inner) => {
+                writeln!(out, "{blanks}branch {} {{", self.place(&inner.selector))?;
+                for case in &inner.cases {
+                    writeln!(out, "{blanks}  case {{")?;
+                    self.steps(out, case, depth + 2)?;
+                    writeln!(out, "{blanks}  }}")?;
+                }
+            }
+        }
+        writeln!(out, "{blanks}}}")
+    }
+
+    fn steps(&mut self, out: &mut String, steps: &[Step], depth: usize) -> fmt::Result {
+        steps.iter().try_for_each(|step| self.step(out, step, depth))
+    }
+
+    fn define_index(&mut self, index: Index) -> u32 {
+        let number = self.next_index;
+        self.next_index += 1;
+        if index.as_u32() < self.program.index_count {
+            self.indices[index] = number;
+        }
+        number
     }
 
     fn define(&mut self, var: Var) -> String {
@@ -127,6 +186,9 @@ impl<'a> Printer<'a> {
                 format!("for i{} = 0 to {extent} step {step} {{", self.indices[*index])
             }
             Stmt::Gemm(gemm) => self.gemm(gemm),
+            Stmt::Bind(bind) => self.bind(bind),
+            Stmt::If(inner) => format!("if {} {{", self.var(inner.condition)),
+            Stmt::Call(call) => self.call(call),
         }
     }
 
@@ -142,6 +204,16 @@ impl<'a> Printer<'a> {
                 Stmt::Store(place, var) => writeln!(out, "store {}, {}", self.place(place), self.var(*var))?,
                 Stmt::For(inner) => self.for_loop(out, inner, depth)?,
                 Stmt::Gemm(gemm) => writeln!(out, "{}", self.gemm(gemm))?,
+                Stmt::Bind(bind) => {
+                    self.define_index(bind.index);
+                    writeln!(out, "{}", self.bind(bind))?;
+                }
+                Stmt::If(inner) => {
+                    writeln!(out, "if {} {{", self.var(inner.condition))?;
+                    self.stmts(out, &inner.body, depth + 1)?;
+                    writeln!(out, "{}}}", "  ".repeat(depth))?;
+                }
+                Stmt::Call(call) => writeln!(out, "{}", self.call(call))?,
             }
         }
         Ok(())
@@ -151,11 +223,7 @@ impl<'a> Printer<'a> {
         // The results are defined after the body in the numbering, though they stand before it.
         let mut head = String::new();
         let inits: Vec<String> = inner.carried.iter().map(|carried| self.var(carried.init)).collect();
-        let index = self.next_index;
-        self.next_index += 1;
-        if inner.index.as_u32() < self.program.index_count {
-            self.indices[inner.index] = index;
-        }
+        let index = self.define_index(inner.index);
         write!(head, "for i{index} = 0 to {} step {}", inner.extent, inner.step)?;
         let mut carry = Vec::new();
         for (carried, init) in inner.carried.iter().zip(inits) {
@@ -191,6 +259,7 @@ impl<'a> Printer<'a> {
             Expr::IsFinite(x) => format!("is_finite {}", v(x)),
             Expr::Select(x, y, z) => format!("select {}, {}, {}", v(x), v(y), v(z)),
             Expr::Convert(x) => format!("convert {}", v(x)),
+            Expr::Bitcast(x) => format!("bitcast {}", v(x)),
             Expr::ReduceLanes(kind, x) => format!("reduce_lanes {} {}", kind.kind_name(), v(x)),
         }
     }
@@ -210,6 +279,20 @@ impl<'a> Printer<'a> {
         let assign = if gemm.accumulate { "+=" } else { "=" };
         let (out, lhs, rhs) = (self.matrix(&gemm.out), self.matrix(&gemm.lhs), self.matrix(&gemm.rhs));
         format!("gemm {dtype} {m}x{n}x{k} {out} {assign} {lhs} * {rhs}")
+    }
+
+    fn bind(&self, bind: &Bind) -> String {
+        format!("bind i{} = {} below {}", self.indices[bind.index], self.var(bind.var), bind.extent)
+    }
+
+    fn call(&self, call: &RuntimeCall) -> String {
+        let views: Vec<String> = call.views.iter().map(|view| self.view(view)).collect();
+        format!("call {} {}", call.routine.words().join(" "), views.join(", "))
+    }
+
+    fn view(&self, view: &View) -> String {
+        let axes: Vec<String> = view.axes.iter().map(|axis| format!("{} by {}", axis.extent, axis.stride)).collect();
+        format!("%{}[{}; {}]", self.buffer(view.buffer), self.affine(&view.index), axes.join(", "))
     }
 
     fn affine(&self, affine: &Affine) -> String {

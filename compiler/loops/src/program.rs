@@ -1,15 +1,21 @@
 //! The data of the loop IR.
 //!
 //! Invariants (checked by `verify`): a [`Var`] is assigned once and used where it is in scope, that is later in the
-//! same list of statements or in a loop nested in it; operand types are as each [`Expr`] says; a loop counter is used only
-//! inside its loop; for all values of the loop counters every access stays inside its buffer; input and constant buffers are never
+//! same list of statements or in a list nested in it; operand types are as each [`Expr`] says; a loop counter is used only
+//! inside its loop, one bound to a variable where that is in scope; for all values of the loop counters every access stays inside its buffer; input and constant buffers are never
 //! stored to; two buffers whose lifetimes meet do not share bytes of the arena.
+//!
+//! Control flow between kernels is in [`step`](crate::step). Variables are a kernel's own; counters of the loops around a kernel may be
+//! used in it.
 
 use std::sync::Arc;
 
 use cranelift_entity::{PrimaryMap, entity_impl};
 use pullback_ir::{Binary, Comparison, DType, Literal, Reduction, Scalar, Unary};
 use smallvec::SmallVec;
+
+use crate::call::RuntimeCall;
+use crate::step::Step;
 
 /// A flat array in memory.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -173,6 +179,8 @@ pub enum Expr {
     Select(Var, Var, Var),
     /// The operand (any element type, same lanes) converted as the tensor IR's `convert` does.
     Convert(Var),
+    /// The bits of the operand (an element type of the same width, same lanes) taken as `T`.
+    Bitcast(Var),
     /// All lanes of a vector combined pairwise, halves first: `T` is scalar. For 4 lanes `(l0 ∘ l2) ∘ (l1 ∘ l3)`.
     ReduceLanes(Reduction, Var),
 }
@@ -250,6 +258,33 @@ pub enum Stmt {
     For(Box<For>),
     /// A matrix product.
     Gemm(Box<Gemm>),
+    /// A counter known at run time.
+    Bind(Bind),
+    /// Statements that run if a condition holds.
+    If(Box<If>),
+    /// A call of the runtime.
+    Call(Box<RuntimeCall>),
+}
+
+/// A counter with one value: `var` moved to the nearest of `0, …, extent - 1`. It is in scope as a variable assigned here would be. Positions known at run time
+/// are thus bounded as loop counters are, and accesses with them proven to stay inside their buffers in the same way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Bind {
+    /// The counter.
+    pub index: Index,
+    /// A scalar of an integer type.
+    pub var: Var,
+    /// At least 1.
+    pub extent: i64,
+}
+
+/// Statements that run if a condition holds. What they assign is in scope among them alone, and what they store counts as stored among them alone.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct If {
+    /// A scalar `bool`.
+    pub condition: Var,
+    /// The statements.
+    pub body: Vec<Stmt>,
 }
 
 /// A loop nest with a name: what one region of the fusion plan became.
@@ -274,13 +309,19 @@ pub struct Program {
     pub vars: PrimaryMap<Var, VarType>,
     /// How many loop counters there are.
     pub index_count: u32,
-    /// The kernels in order of execution.
-    pub kernels: Vec<Kernel>,
+    /// The steps in order of execution.
+    pub body: Vec<Step>,
     /// Bytes of the arena.
     pub arena_bytes: usize,
 }
 
 impl Program {
+    /// All kernels, in order of the text.
+    #[must_use]
+    pub fn kernels(&self) -> Vec<&Kernel> {
+        crate::step::kernels(&self.body)
+    }
+
     /// A new variable.
     pub fn var(&mut self, ty: VarType) -> Var {
         self.vars.push(ty)

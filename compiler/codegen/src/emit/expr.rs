@@ -5,7 +5,7 @@ use cranelift_codegen::ir::{InstBuilder, Value};
 use pullback_ir::{Binary, Comparison, DType, Unary};
 use pullback_loops::{Expr, Var, VarType};
 
-use super::kernel::Emitter;
+use super::kernel::{Emitter, type_name};
 use crate::error::Error;
 use crate::math::{self, Mask, MathBinary, MathUnary};
 
@@ -22,8 +22,16 @@ impl Emitter<'_, '_> {
                 self.unary(ty, *op, x)
             }
             Expr::Binary(op, x, y) => {
+                let amount = self.scalars.get(y).copied();
                 let (x, y) = (self.operand(*x, ty)?, self.operand(*y, ty)?);
-                self.binary(ty, *op, x, y)
+                match (op, amount) {
+                    (Binary::ShiftLeft | Binary::ShiftRight | Binary::ShiftRightLogical, Some(amount))
+                        if ty.dtype.is_integer() =>
+                    {
+                        self.shift_by_constant(ty, *op, x, amount)
+                    }
+                    (_, _) => self.binary(ty, *op, x, y),
+                }
             }
             Expr::MulAdd(a, b, c) => {
                 if !ty.dtype.is_float() {
@@ -51,6 +59,7 @@ impl Emitter<'_, '_> {
                 let x = self.value(*x)?;
                 self.convert(x, from, ty)
             }
+            Expr::Bitcast(x) => self.bitcast(ty, *x),
             Expr::ReduceLanes(kind, x) => self.reduce_lanes(ty, *kind, *x),
         }
     }
@@ -59,6 +68,7 @@ impl Emitter<'_, '_> {
         match ty.dtype {
             DType::F32 | DType::F64 => self.float_unary(op, x),
             DType::I32 | DType::I64 | DType::U8 => self.integer_unary(ty, op, x),
+            DType::Bool if op == Unary::StopGradient => Ok(x),
             DType::Bool if op != Unary::Not => self.bug(format!("{} of bool", op.info().name)),
             DType::Bool if ty.lanes > 1 => Ok(self.builder.ins().bnot(x)),
             DType::Bool => Ok(self.builder.ins().bxor_imm_u(x, 1)),
@@ -95,8 +105,26 @@ impl Emitter<'_, '_> {
             Unary::Logistic => MathUnary::Logistic,
             Unary::Erf => MathUnary::Erf,
             Unary::Erfc => MathUnary::Erfc,
+            Unary::ErfInv => MathUnary::ErfInv,
+            Unary::Lgamma => MathUnary::Lgamma,
+            Unary::Digamma => MathUnary::Digamma,
+            Unary::BesselI0e => MathUnary::BesselI0e,
+            Unary::BesselI1e => MathUnary::BesselI1e,
+            Unary::StopGradient => return Ok(x),
+            Unary::PopulationCount => return self.bug("the bits of a float counted"),
         };
         Ok(math::emit_unary(&mut self.math(), function, x))
+    }
+
+    /// The bits of a variable as another type of the same width.
+    fn bitcast(&mut self, ty: VarType, x: Var) -> Result<Value, Error> {
+        let from = self.var_type(x)?;
+        let bits = |dtype: DType| if dtype == DType::Bool { 1 } else { 8 * dtype.bytes() };
+        if from.lanes != ty.lanes || bits(from.dtype) != bits(ty.dtype) {
+            return self.bug(format!("the bits of {} as {}", type_name(from), type_name(ty)));
+        }
+        let (x, register) = (self.value(x)?, self.register_type(ty)?);
+        Ok(if from.dtype == ty.dtype { x } else { self.math().cast(register, x) })
     }
 
     /// An elementwise operation on two values of type `ty`.
@@ -116,6 +144,10 @@ impl Emitter<'_, '_> {
                 | Binary::Pow
                 | Binary::Atan2
                 | Binary::Max
+                | Binary::ShiftLeft
+                | Binary::ShiftRight
+                | Binary::ShiftRightLogical
+                | Binary::Polygamma
                 | Binary::Min => self.bug(format!("{} of bool", op.info().name)),
             },
         }
@@ -132,7 +164,13 @@ impl Emitter<'_, '_> {
             Binary::Atan2 => MathBinary::Atan2,
             Binary::Max => MathBinary::Max,
             Binary::Min => MathBinary::Min,
-            Binary::And | Binary::Or | Binary::Xor => return self.bug(format!("{} of floats", op.info().name)),
+            Binary::Polygamma => MathBinary::Polygamma,
+            Binary::ShiftLeft
+            | Binary::ShiftRight
+            | Binary::ShiftRightLogical
+            | Binary::And
+            | Binary::Or
+            | Binary::Xor => return self.bug(format!("{} of floats", op.info().name)),
         };
         Ok(math::emit_binary(&mut self.math(), function, x, y))
     }

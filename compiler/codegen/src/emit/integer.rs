@@ -1,11 +1,11 @@
 //! Integer arithmetic: wraps, and never traps.
 //!
 //! Division follows what the tensor IR says: `x / 0` is all ones (-1, or 255), the least integer divided by -1 is itself,
-//! `x rem 0` is `x`, and the remainder by -1 is 0.
+//! `x rem 0` is `x`, and the remainder by -1 is 0. Shifts by as many bits as there are, or by a negative number, leave none of the bits.
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, Value, types};
-use pullback_ir::{Binary, DType, Unary};
+use pullback_ir::{Binary, DType, Scalar, Unary};
 use pullback_loops::VarType;
 
 use super::kernel::Emitter;
@@ -28,8 +28,10 @@ impl Emitter<'_, '_> {
             Unary::Abs => Ok(self.builder.ins().iabs(x)),
             Unary::Sign if unsigned => Ok(self.builder.ins().icmp_imm_u(IntCC::NotEqual, x, 0)),
             Unary::Sign => self.integer_sign(ty, x),
-            Unary::Not
-            | Unary::Floor
+            Unary::Not => Ok(self.builder.ins().bnot(x)),
+            Unary::StopGradient => Ok(x),
+            Unary::PopulationCount => self.population_count(ty, x),
+            Unary::Floor
             | Unary::Ceil
             | Unary::Round
             | Unary::Exp
@@ -52,6 +54,11 @@ impl Emitter<'_, '_> {
             | Unary::Tanh
             | Unary::Logistic
             | Unary::Erf
+            | Unary::ErfInv
+            | Unary::Lgamma
+            | Unary::Digamma
+            | Unary::BesselI0e
+            | Unary::BesselI1e
             | Unary::Erfc => self.bug(format!("{} of {}", op.info().name, ty.dtype)),
         }
     }
@@ -84,10 +91,77 @@ impl Emitter<'_, '_> {
             Binary::Rem => self.divide(ty, Division::Remainder, x, y),
             Binary::Max => Ok(self.extreme(ty, x, y, false)),
             Binary::Min => Ok(self.extreme(ty, x, y, true)),
-            Binary::Pow | Binary::Atan2 | Binary::And | Binary::Or | Binary::Xor => {
-                self.bug(format!("{} of {}", op.info().name, ty.dtype))
-            }
+            Binary::And => Ok(self.builder.ins().band(x, y)),
+            Binary::Or => Ok(self.builder.ins().bor(x, y)),
+            Binary::Xor => Ok(self.builder.ins().bxor(x, y)),
+            Binary::ShiftLeft | Binary::ShiftRight | Binary::ShiftRightLogical => self.shift(ty, op, x, y),
+            Binary::Polygamma | Binary::Pow | Binary::Atan2 => self.bug(format!("{} of {}", op.info().name, ty.dtype)),
         }
+    }
+
+    /// How many bits are 1: the vectors' instruction is for bytes, so lanes are counted one by one.
+    fn population_count(&mut self, ty: VarType, x: Value) -> Result<Value, Error> {
+        if ty.lanes == 1 {
+            return Ok(self.builder.ins().popcnt(x));
+        }
+        let register = self.register_type(ty)?;
+        Ok(self.per_lane(register, [x, x], |this, x, _| this.builder.ins().popcnt(x)))
+    }
+
+    /// A shift: by an amount that is negative or not below the number of bits all bits leave, and copies of the sign come in or zeros.
+    fn shift(&mut self, ty: VarType, op: Binary, x: Value, y: Value) -> Result<Value, Error> {
+        let signed = op == Binary::ShiftRight && ty.dtype != DType::U8;
+        if ty.lanes > 1 {
+            let register = self.register_type(ty)?;
+            return Ok(self.per_lane(register, [x, y], |this, x, y| this.scalar_shift(op, signed, x, y)));
+        }
+        Ok(self.scalar_shift(op, signed, x, y))
+    }
+
+    fn scalar_shift(&mut self, op: Binary, signed: bool, x: Value, y: Value) -> Value {
+        let register = self.builder.func.dfg.value_type(x);
+        let bits = i64::from(register.bits());
+        // As an unsigned number a negative amount is large.
+        let within = self.builder.ins().icmp_imm_u(IntCC::UnsignedLessThan, y, bits);
+        if signed {
+            let most = self.builder.ins().iconst(register, bits - 1);
+            let amount = self.builder.ins().select(within, y, most);
+            return self.builder.ins().sshr(x, amount);
+        }
+        let shifted =
+            if op == Binary::ShiftLeft { self.builder.ins().ishl(x, y) } else { self.builder.ins().ushr(x, y) };
+        let zero = self.builder.ins().iconst(register, 0);
+        self.builder.ins().select(within, shifted, zero)
+    }
+
+    /// A shift by an amount known at compile time, which vectors have an instruction for; `ty` is an integer type.
+    pub(super) fn shift_by_constant(
+        &mut self,
+        ty: VarType,
+        op: Binary,
+        x: Value,
+        amount: Scalar,
+    ) -> Result<Value, Error> {
+        let signed = op == Binary::ShiftRight && ty.dtype != DType::U8;
+        let bits = 8 * ty.dtype.bytes() as u64;
+        let amount = match amount {
+            Scalar::I32(amount) => u64::try_from(amount),
+            Scalar::I64(amount) => u64::try_from(amount),
+            Scalar::U8(amount) => Ok(u64::from(amount)),
+            Scalar::F32(_) | Scalar::F64(_) | Scalar::Bool(_) => return self.bug("a shift by what is not an integer"),
+        };
+        let within = amount.ok().filter(|&amount| amount < bits);
+        let amount = match within {
+            Some(amount) => amount,
+            None if signed => bits - 1,
+            None => return self.constant(ty, Scalar::from_f64(ty.dtype, 0.0)),
+        };
+        let amount = self.builder.ins().iconst(types::I32, amount as i64);
+        Ok(match op {
+            Binary::ShiftLeft => self.builder.ins().ishl(x, amount),
+            _ if signed => self.builder.ins().sshr(x, amount),
+            _ => self.builder.ins().ushr(x, amount),
+        })
     }
 
     fn extreme(&mut self, ty: VarType, x: Value, y: Value, least: bool) -> Value {

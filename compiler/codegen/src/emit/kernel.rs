@@ -1,4 +1,4 @@
-//! One kernel: the function around a nest, its variables and the pointers to its buffers.
+//! Kernels: a nest with its variables, the counters of the loops around it and the pointers to its buffers, in a function of its own or inside another.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -14,13 +14,14 @@ use crate::layout::Layout;
 use crate::math::MathBuilder;
 use crate::math::externs::FunctionExterns;
 
-/// What a kernel is emitted in.
+/// What kernels are emitted in.
 pub(super) struct Environment<'a> {
     pub(super) program: &'a Program,
-    pub(super) kernel: &'a Kernel,
+    /// Of the function, for messages.
+    pub(super) name: &'a str,
     pub(super) layout: &'a Layout,
     pub(super) imports: &'a Imports,
-    /// The matrix-product kernels for `f32` and `f64`, where the kernel calls them.
+    /// The matrix-product kernels for `f32` and `f64`, where a kernel calls them.
     pub(super) gemm: [Option<FuncRef>; 2],
     pub(super) settings: Settings,
 }
@@ -46,7 +47,7 @@ pub(super) struct Counter {
     pub(super) depth: usize,
 }
 
-/// A kernel under construction.
+/// A function under construction.
 pub(super) struct Emitter<'a, 'f> {
     pub(super) env: &'a Environment<'a>,
     pub(super) builder: FunctionBuilder<'f>,
@@ -56,30 +57,24 @@ pub(super) struct Emitter<'a, 'f> {
     pub(super) scalars: HashMap<Var, Scalar>,
     pub(super) counters: HashMap<Index, Counter>,
     bases: BTreeMap<Buffer, Base>,
+    /// The table of pointers.
+    pub(super) table: Value,
 }
 
-/// Emits a kernel into an empty function `fn(table)`.
+/// Emits a kernel into an empty function `fn(table, counter…)` of the counters `around` it, outermost first, each with the number of its iterations.
 pub(super) fn emit(
     env: &Environment<'_>,
-    mut builder: FunctionBuilder<'_>,
+    kernel: &Kernel,
+    around: &[(Index, i64)],
+    builder: FunctionBuilder<'_>,
     config: TargetFrontendConfig,
 ) -> Result<(), Error> {
-    let block = builder.create_block();
-    builder.append_block_params_for_function_params(block);
-    builder.switch_to_block(block);
-    builder.seal_block(block);
-    let table = builder.block_params(block)[0];
-    let externs = env.imports.math.for_function();
-    let (values, scalars, counters) = (HashMap::new(), HashMap::new(), HashMap::new());
-    let mut emitter = Emitter { env, builder, externs, values, scalars, counters, bases: BTreeMap::new() };
-    let mut buffers = Vec::new();
-    collect_buffers(&env.kernel.body, &mut buffers);
-    for buffer in buffers {
-        emitter.load_base(table, buffer)?;
+    let (mut emitter, params) = Emitter::begin(env, builder)?;
+    for (depth, (&(index, extent), &value)) in around.iter().zip(&params).enumerate() {
+        emitter.counters.insert(index, Counter { value: Some(value), last: extent - 1, depth });
     }
-    emitter.statements(&env.kernel.body, 0)?;
-    emitter.builder.ins().return_(&[]);
-    emitter.builder.finalize(config);
+    emitter.kernel(kernel, around.len())?;
+    emitter.finish(config);
     Ok(())
 }
 
@@ -90,6 +85,9 @@ fn collect_buffers(body: &[Stmt], buffers: &mut Vec<Buffer>) {
             Stmt::Let(..) => {}
             Stmt::For(nested) => collect_buffers(&nested.body, buffers),
             Stmt::Gemm(gemm) => buffers.extend([gemm.lhs.buffer, gemm.rhs.buffer, gemm.out.buffer]),
+            Stmt::Bind(_) => {}
+            Stmt::If(inner) => collect_buffers(&inner.body, buffers),
+            Stmt::Call(call) => buffers.extend(call.views.iter().map(|view| view.buffer)),
         }
     }
 }
@@ -99,13 +97,52 @@ pub(super) fn calls_gemm(body: &[Stmt], dtype: DType) -> bool {
     body.iter().any(|statement| match statement {
         Stmt::Gemm(gemm) => gemm.dtype == dtype,
         Stmt::For(nested) => calls_gemm(&nested.body, dtype),
-        Stmt::Let(..) | Stmt::Store(..) => false,
+        Stmt::If(inner) => calls_gemm(&inner.body, dtype),
+        Stmt::Let(..) | Stmt::Store(..) | Stmt::Bind(_) | Stmt::Call(_) => false,
     })
 }
 
-impl<'f> Emitter<'_, 'f> {
+impl<'a, 'f> Emitter<'a, 'f> {
+    /// Enters a function `fn(table, …)`; gives the parameters behind the table.
+    pub(super) fn begin(
+        env: &'a Environment<'a>,
+        mut builder: FunctionBuilder<'f>,
+    ) -> Result<(Self, Vec<Value>), Error> {
+        let block = builder.create_block();
+        builder.append_block_params_for_function_params(block);
+        builder.switch_to_block(block);
+        builder.seal_block(block);
+        let &[table, ref rest @ ..] = builder.block_params(block) else {
+            return Err(Error::bug(format!("kernel `{}`", env.name), "a function without the table of pointers"));
+        };
+        let rest = rest.to_vec();
+        let externs = env.imports.math.for_function();
+        let (values, scalars, counters) = (HashMap::new(), HashMap::new(), HashMap::new());
+        Ok((Self { env, builder, externs, values, scalars, counters, bases: BTreeMap::new(), table }, rest))
+    }
+
+    /// Returns from the function and ends it.
+    pub(super) fn finish(mut self, config: TargetFrontendConfig) {
+        self.builder.ins().return_(&[]);
+        self.builder.finalize(config);
+    }
+
+    /// Emits the statements of a kernel that `depth` loops are around.
+    pub(super) fn kernel(&mut self, kernel: &Kernel, depth: usize) -> Result<(), Error> {
+        let mut buffers = Vec::new();
+        collect_buffers(&kernel.body, &mut buffers);
+        self.load_bases(&buffers)?;
+        self.statements(&kernel.body, depth)
+    }
+
+    /// Loads the pointers to buffers, which those loaded before are forgotten for: they need not be at hand in what follows.
+    pub(super) fn load_bases(&mut self, buffers: &[Buffer]) -> Result<(), Error> {
+        self.bases.clear();
+        buffers.iter().try_for_each(|&buffer| self.load_base(self.table, buffer))
+    }
+
     pub(super) fn bug<T>(&self, message: impl Into<String>) -> Result<T, Error> {
-        Err(Error::bug(format!("kernel `{}`", self.env.kernel.name), message))
+        Err(Error::bug(format!("kernel `{}`", self.env.name), message))
     }
 
     fn load_base(&mut self, table: Value, buffer: Buffer) -> Result<(), Error> {

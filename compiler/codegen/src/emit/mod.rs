@@ -1,10 +1,11 @@
 //! From loop IR to Cranelift IR, over any `cranelift_module::Module`.
 //!
-//! Every kernel becomes a function `fn(table)` of its own, so that a profile or a disassembly shows it by name, and the
-//! entry calls them in order (a single kernel is the entry itself). Within a kernel, one file per concern:
+//! A kernel becomes a function `fn(table, counter…)` of its own, so that a profile or a disassembly shows it by name, and the
+//! entry calls them in order, from loops and branches that are its own (a single kernel is the entry itself). A small kernel
+//! inside a loop is emitted where it would be called. One file per concern:
 //!
-//! * [`kernel`]: the function, its buffers' pointers, variables. [`nest`]: statements and loops.
-//! * [`memory`]: addresses, loads and stores. [`expr`]: the arms of `Expr`, `Unary`, `Binary`.
+//! * [`entry`]: control flow between kernels. [`kernel`]: functions, the buffers' pointers, variables. [`nest`]: statements and loops.
+//! * [`call`]: calls of the runtime's routines. [`memory`]: addresses, loads and stores. [`expr`]: the arms of `Expr`, `Unary`, `Binary`.
 //! * [`integer`]: integer arithmetic that does not trap. [`convert`]: conversions. [`lanes`]: constants, splats, positions,
 //!   reductions over lanes.
 //! * Elementwise functions of floats are [`crate::math`].
@@ -17,7 +18,9 @@
 //! | `u8` | `i8` | none |
 //! | `bool` | `i8`, 0 or 1 | an `i32` or `i64` for each of 4 or 2 lanes, all ones or zeros; bytes 0 or 1 in memory |
 
+mod call;
 mod convert;
+mod entry;
 mod expr;
 mod integer;
 mod kernel;
@@ -25,17 +28,17 @@ mod lanes;
 mod memory;
 mod nest;
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cranelift_codegen::ir::{
-    AbiParam, ExternalName, FuncRef, Function, InstBuilder, Signature as ClifSignature, UserFuncName, types,
-};
+use cranelift_codegen::ir::{AbiParam, ExternalName, FuncRef, Function, UserFuncName, types};
 use cranelift_codegen::{CompiledCode, Context, FinalizedRelocTarget};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use cranelift_module::{FuncId, Linkage, Module};
 use pullback_ir::DType;
-use pullback_loops::{Kernel, Program};
+use pullback_loops::{Index, Kernel, Program, Step};
 use pullback_runtime::gemm;
 
 use crate::error::Error;
@@ -82,6 +85,7 @@ pub(crate) struct Emitted {
 /// The functions that generated code calls.
 pub(crate) struct Imports {
     pub(crate) math: ExternTable,
+    routines: call::Routines,
     gemm_f32: FuncId,
     gemm_f64: FuncId,
 }
@@ -92,8 +96,9 @@ impl Imports {
         let mut signature = module.make_signature();
         signature.params = vec![AbiParam::new(types::I64); 14];
         let math = ExternTable::declare(module).map_err(failed)?;
+        let routines = call::Routines::declare(module).map_err(failed)?;
         let mut import = |name| module.declare_function(name, Linkage::Import, &signature).map_err(failed);
-        Ok(Self { math, gemm_f32: import(gemm::GEMM_F32)?, gemm_f64: import(gemm::GEMM_F64)? })
+        Ok(Self { math, routines, gemm_f32: import(gemm::GEMM_F32)?, gemm_f64: import(gemm::GEMM_F64)? })
     }
 
     /// The matrix-product kernel for an element type that has one.
@@ -127,13 +132,15 @@ pub(crate) fn emit_program(
     let emitted = Emitted { entry: FuncId::from_u32(0), timings: Vec::new(), clif: String::new(), asm: String::new() };
     let builder_context = FunctionBuilderContext::new();
     let mut session = Session { module, context, builder_context, settings, emitted };
-    let mut kernels = Vec::with_capacity(program.kernels.len());
-    for kernel in &program.kernels {
-        kernels.push(session.kernel(program, kernel, layout, &imports)?);
+    let functions = entry::Functions::of(program);
+    let mut callees = BTreeMap::new();
+    for (kernel, around) in &functions.kernels {
+        let id = session.kernel(program, kernel, around, layout, &imports)?;
+        callees.insert(Arc::clone(&kernel.name), id);
     }
-    session.emitted.entry = match kernels.as_slice() {
-        &[only] => only,
-        kernels => session.entry(program, kernels)?,
+    session.emitted.entry = match (&program.body[..], &functions.kernels[..]) {
+        ([Step::Kernel(_)], [(only, _)]) if callees.len() == 1 => callees[&only.name],
+        (_, _) => session.entry(program, &callees, layout, &imports)?,
     };
     Ok(session.emitted)
 }
@@ -146,15 +153,10 @@ fn declare_far(module: &mut dyn Module, callee: FuncId, func: &mut Function) -> 
 }
 
 impl Session<'_> {
-    fn signature(&self) -> ClifSignature {
+    /// Declares a function `fn(table, counter…)` and begins it.
+    fn begin(&mut self, symbol: &str, counters: usize) -> Result<FuncId, Error> {
         let mut signature = self.module.make_signature();
-        signature.params.push(AbiParam::new(types::I64));
-        signature
-    }
-
-    /// Declares a function `fn(table)` and begins it.
-    fn begin(&mut self, symbol: &str) -> Result<FuncId, Error> {
-        let signature = self.signature();
+        signature.params = vec![AbiParam::new(types::I64); 1 + counters];
         let id = self
             .module
             .declare_function(symbol, Linkage::Local, &signature)
@@ -167,42 +169,45 @@ impl Session<'_> {
         &mut self,
         program: &Program,
         kernel: &Kernel,
+        around: &[(Index, i64)],
         layout: &Layout,
         imports: &Imports,
     ) -> Result<FuncId, Error> {
         let start = Instant::now();
-        let id = self.begin(&format!("@{}/{}", program.name, kernel.name))?;
+        let id = self.begin(&format!("@{}/{}", program.name, kernel.name), around.len())?;
         let gemm = [DType::F32, DType::F64].map(|dtype| {
             let callee = imports.gemm(dtype).filter(|_| kernel::calls_gemm(&kernel.body, dtype))?;
             Some(declare_far(self.module, callee, &mut self.context.func))
         });
         let config = self.module.target_config();
         let builder = FunctionBuilder::new(&mut self.context.func, &mut self.builder_context);
-        let environment = kernel::Environment { program, kernel, layout, imports, gemm, settings: self.settings };
-        kernel::emit(&environment, builder, config)?;
+        let name = &*kernel.name;
+        let environment = kernel::Environment { program, name, layout, imports, gemm, settings: self.settings };
+        kernel::emit(&environment, kernel, around, builder, config)?;
         self.finish(id, &kernel.name, &kernel.about, start)?;
         Ok(id)
     }
 
-    /// The function that calls the kernels in order.
-    fn entry(&mut self, program: &Program, kernels: &[FuncId]) -> Result<FuncId, Error> {
+    /// The function that runs the steps.
+    fn entry(
+        &mut self,
+        program: &Program,
+        callees: &BTreeMap<Arc<str>, FuncId>,
+        layout: &Layout,
+        imports: &Imports,
+    ) -> Result<FuncId, Error> {
         let start = Instant::now();
-        let id = self.begin(&format!("@{}", program.name))?;
-        let callees: Vec<FuncRef> =
-            kernels.iter().map(|&kernel| declare_far(self.module, kernel, &mut self.context.func)).collect();
+        let id = self.begin(&format!("@{}", program.name), 0)?;
+        let callees = callees
+            .iter()
+            .map(|(name, &kernel)| (Arc::clone(name), declare_far(self.module, kernel, &mut self.context.func)));
+        let callees = callees.collect();
         let config = self.module.target_config();
-        let mut builder = FunctionBuilder::new(&mut self.context.func, &mut self.builder_context);
-        let block = builder.create_block();
-        builder.append_block_params_for_function_params(block);
-        builder.switch_to_block(block);
-        builder.seal_block(block);
-        let table = builder.block_params(block)[0];
-        for callee in callees {
-            builder.ins().call(callee, &[table]);
-        }
-        builder.ins().return_(&[]);
-        builder.finalize(config);
-        self.finish(id, &program.name, "calls the kernels in order", start)?;
+        let builder = FunctionBuilder::new(&mut self.context.func, &mut self.builder_context);
+        let (name, gemm) = (&*program.name, [None, None]);
+        let environment = kernel::Environment { program, name, layout, imports, gemm, settings: self.settings };
+        entry::emit(&environment, &callees, builder, config)?;
+        self.finish(id, &program.name, "runs the kernels", start)?;
         Ok(id)
     }
 

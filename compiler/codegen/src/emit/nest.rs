@@ -1,13 +1,14 @@
 //! Statements and loops.
 //!
-//! Extents are known, so a loop is its body with the test at the end; a loop of one iteration is just its body, and of none nothing.
+//! Extents are known, so a loop is its body with the test at the end; a loop of one iteration is just its body, and of none nothing. A position known at
+//! run time is clamped once, where it is bound to a counter.
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{BlockArg, InstBuilder, Value, types};
 use pullback_ir::DType;
-use pullback_loops::{Expr, For, Gemm, Matrix, Stmt};
+use pullback_loops::{Bind, Expr, For, Gemm, If, Matrix, Stmt, VarType};
 
-use super::kernel::Emitter;
+use super::kernel::{Counter, Emitter, type_name};
 use crate::error::Error;
 
 impl Emitter<'_, '_> {
@@ -25,8 +26,45 @@ impl Emitter<'_, '_> {
                 Stmt::Store(place, var) => self.store(place, *var)?,
                 Stmt::For(nest) => self.nest(nest, depth)?,
                 Stmt::Gemm(gemm) => self.gemm(gemm)?,
+                Stmt::Bind(bind) => self.bind(bind, depth)?,
+                Stmt::If(inner) => self.conditional(inner, depth)?,
+                Stmt::Call(call) => self.call(call)?,
             }
         }
+        for statement in body {
+            if let Stmt::Bind(bind) = statement {
+                self.counters.remove(&bind.index);
+            }
+        }
+        Ok(())
+    }
+
+    /// A counter with the value of a variable, moved inside its limits.
+    fn bind(&mut self, bind: &Bind, depth: usize) -> Result<(), Error> {
+        let ty = self.var_type(bind.var)?;
+        if ty.lanes != 1 || !ty.dtype.is_integer() || bind.extent < 1 {
+            return self.bug(format!("{} bound to {} below {}", bind.index, type_name(ty), bind.extent));
+        }
+        let value = self.value(bind.var)?;
+        let wide = self.convert(value, ty, VarType::scalar(DType::I64))?;
+        let (first, last) =
+            (self.builder.ins().iconst(types::I64, 0), self.builder.ins().iconst(types::I64, bind.extent - 1));
+        let value = self.builder.ins().smax(wide, first);
+        let value = self.builder.ins().smin(value, last);
+        self.counters.insert(bind.index, Counter { value: Some(value), last: bind.extent - 1, depth });
+        Ok(())
+    }
+
+    fn conditional(&mut self, inner: &If, depth: usize) -> Result<(), Error> {
+        let condition = self.operand(inner.condition, VarType::scalar(DType::Bool))?;
+        let (body, exit) = (self.builder.create_block(), self.builder.create_block());
+        self.builder.ins().brif(condition, body, &[], exit, &[]);
+        self.builder.seal_block(body);
+        self.builder.switch_to_block(body);
+        self.statements(&inner.body, depth + 1)?;
+        self.builder.ins().jump(exit, &[]);
+        self.builder.seal_block(exit);
+        self.builder.switch_to_block(exit);
         Ok(())
     }
 

@@ -488,7 +488,7 @@ impl MathBuilder<'_, '_> {
         self.cast(ty, shuffled)
     }
 
-    /// Calls the scalar function on every lane. Slow: for cold blocks.
+    /// Calls the scalar function on every lane. Slow: for cold blocks and long functions.
     pub fn call_per_lane(&mut self, callee: ExternFn, args: &[Value]) -> Value {
         let Some(&first) = args.first() else {
             return self.fconst(types::F64, f64::NAN);

@@ -1,7 +1,7 @@
-//! The scalar functions that generated code may call on its slow paths.
+//! The scalar functions that generated code may call: on its slow paths, and instead of long code for rare functions.
 //!
 //! They are double-precision functions of the `libm` crate (a port of musl's, so the same on every
-//! machine) behind the C calling convention. Single-precision lanes are widened before the call
+//! machine) and of [`special`], behind the C calling convention. Single-precision lanes are widened before the call
 //! and rounded after it. A module that is to contain math functions imports them by
 //! [`ExternFn::name`]; a JIT registers [`ExternFn::address`] under that name, an object file has to
 //! be linked with something that exports it.
@@ -12,6 +12,8 @@ use cranelift_codegen::ir::{
 use cranelift_codegen::isa::CallConv;
 use cranelift_module::{FuncId, Linkage, Module, ModuleResult};
 
+use super::special;
+
 /// Where the functions under construction get their references to scalar functions from.
 pub trait ExternFns {
     /// The reference by which `func` calls `callee`, declared in the module and in `func` on first
@@ -20,7 +22,8 @@ pub trait ExternFns {
 }
 
 macro_rules! externs {
-    (unary { $($variant:ident => $function:ident,)* } binary { $($variant2:ident => $function2:ident,)* }) => {
+    (unary { $($variant:ident => $source:ident::$function:ident,)* }
+     binary { $($variant2:ident => $source2:ident::$function2:ident,)* }) => {
         /// A scalar function of `f64`.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum ExternFn {
@@ -57,18 +60,21 @@ macro_rules! externs {
             }
         }
 
-        $(extern "C" fn $function(x: f64) -> f64 { libm::$function(x) })*
-        $(extern "C" fn $function2(x: f64, y: f64) -> f64 { libm::$function2(x, y) })*
+        $(extern "C" fn $function(x: f64) -> f64 { $source::$function(x) })*
+        $(extern "C" fn $function2(x: f64, y: f64) -> f64 { $source2::$function2(x, y) })*
     };
 }
 
 externs! {
     unary {
-        Cbrt => cbrt, Sin => sin, Cos => cos, Tan => tan, Asin => asin, Acos => acos, Atan => atan,
-        Sinh => sinh, Cosh => cosh, Erf => erf, Erfc => erfc, Exp => exp, Exp2 => exp2,
-        Expm1 => expm1, Log => log, Log2 => log2, Log1p => log1p, Tanh => tanh,
+        Cbrt => libm::cbrt, Sin => libm::sin, Cos => libm::cos, Tan => libm::tan,
+        Asin => libm::asin, Acos => libm::acos, Atan => libm::atan, Sinh => libm::sinh, Cosh => libm::cosh,
+        Erf => libm::erf, Erfc => libm::erfc, Exp => libm::exp, Exp2 => libm::exp2, Expm1 => libm::expm1,
+        Log => libm::log, Log2 => libm::log2, Log1p => libm::log1p, Tanh => libm::tanh,
+        Lgamma => special::lgamma, Digamma => special::digamma, ErfInv => special::erf_inv,
+        BesselI0e => special::bessel_i0e, BesselI1e => special::bessel_i1e,
     }
-    binary { Atan2 => atan2, Pow => pow, Fmod => fmod, }
+    binary { Atan2 => libm::atan2, Pow => libm::pow, Fmod => libm::fmod, Polygamma => special::polygamma, }
 }
 
 impl ExternFn {

@@ -3,6 +3,7 @@
 use cranelift_codegen::ir::Value;
 
 use super::builder::MathBuilder;
+use super::externs::ExternFn;
 use super::{common, double, single};
 
 macro_rules! functions {
@@ -68,6 +69,16 @@ functions! {
         Erf = "erf",
         /// 1 - erf(x), accurate for large x.
         Erfc = "erfc",
+        /// The y with erf(y) = x; infinite at -1 and 1, NaN outside.
+        ErfInv = "erf_inv",
+        /// log |Gamma(x)|; +inf at 0, -1, -2, ...
+        Lgamma = "lgamma",
+        /// The derivative of log Gamma; NaN at 0, -1, -2, ...
+        Digamma = "digamma",
+        /// e^-|x| I_0(x).
+        BesselI0e = "bessel_i0e",
+        /// e^-|x| I_1(x).
+        BesselI1e = "bessel_i1e",
         /// -1, 1, or x itself where x is a zero or a NaN.
         Sign = "sign",
         /// The largest integer not above x.
@@ -89,6 +100,8 @@ functions! {
         /// x - trunc(x / y) y without rounding (`fmod` of C): the sign of x, NaN where y is zero or
         /// x infinite.
         Rem = "rem",
+        /// The derivative of digamma, of order x, at y; NaN unless x is one of 0, 1, ..., 170.
+        Polygamma = "polygamma",
         /// IEEE 754-2019 `minimum`: NaN when either is, -0 below +0.
         Min = "min",
         /// IEEE 754-2019 `maximum`: NaN when either is, -0 below +0.
@@ -111,5 +124,6 @@ pub fn emit_binary(m: &mut MathBuilder<'_, '_>, function: MathBinary, x: Value, 
         MathBinary::Atan2 => double::atan2(m, x, y),
         MathBinary::Pow => double::pow(m, x, y),
         MathBinary::Rem => double::rem(m, x, y),
+        MathBinary::Polygamma => m.call_per_lane(ExternFn::Polygamma, &[x, y]),
     }
 }

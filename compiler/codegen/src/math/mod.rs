@@ -10,7 +10,8 @@
 //! The code has no branches but one kind: where a few arguments need much more work (huge arguments of
 //! trigonometric functions, quotients that do not fit a double), a test whether any lane has one, and a
 //! cold block that calls a scalar function ([`ExternFn`]) for the lanes that do. A module that contains
-//! math has to import these functions ([`ExternTable`]).
+//! math has to import these functions ([`ExternTable`]). The special functions ([`special`]) are calls throughout, lane by lane:
+//! they are long, have branches, and are rare.
 //!
 //! Single precision: the functions that models spend their time in have polynomials of their own, the
 //! others are computed in double precision and rounded. Special cases are those of C99's Annex F.
@@ -21,7 +22,8 @@
 //!
 //! The largest error in ulp, with and without fused multiply-add. The tests read this table. Single
 //! precision is measured at every `f32` by the `math_accuracy` example and checked on a sample by the
-//! tests; double precision is checked at points computed with mpmath (`tests/data/generate_math_f64.py`). Method
+//! tests; double precision is checked at points computed with mpmath (`tests/data/generate_math_f64.py`,
+//! `generate_special_f64.py`). The special functions are measured at a sample, also against the interpreter's. Method
 //! names a published algorithm where the code follows one; coefficients are from `coefficients.sollya`
 //! and `coefficients_erfc.py` unless their comment says otherwise.
 //!
@@ -48,18 +50,25 @@
 //! | logistic | 1.7 | 1.7 | 1 | 1 | from exp, powers of two kept apart |
 //! | erf | 1.25 | 1.65 | 1.2 | 1.2 | polynomial; 1 - 2^q(x), f64: 1 - erfc |
 //! | erfc | 0.52 | 0.52 | 1.2 | 1.2 | exp(-x^2) times a polynomial (Shepherd, Laframboise); f32 in f64 |
+//! | erf_inv | 0.51 | 0.51 | 3 | 3 | rational functions of x^2 and sqrt(-log(1 - |x|)); call |
+//! | lgamma | 0.51 | 0.51 | 8 | 8 | FreeBSD `e_lgamma_r.c`; negative from -17.5 to -2: from the nearest root; call |
+//! | digamma | 0.51 | 0.51 | 5 | 5 | rational functions, asymptotic from 4 on, reflection; call |
+//! | bessel_i0e | 0.51 | 0.51 | 2.5 | 2.5 | polynomials in x and in 1/x; call |
+//! | bessel_i1e | 0.51 | 0.51 | 2.5 | 2.5 | as bessel_i0e; call |
 //! | sign | 0 | 0 | 0 | 0 | bits |
 //! | floor | 0 | 0 | 0 | 0 | instruction |
 //! | ceil | 0 | 0 | 0 | 0 | instruction |
 //! | round_half_even | 0 | 0 | 0 | 0 | instruction |
 //! | atan2 | 0.51 | 0.51 | 1.2 | 1.2 | as atan, of a quotient in two doubles |
 //! | pow | 0.51 | 0.51 | 0.75 | 0.75 | exp(y ln x), ln x in two doubles; f32 in f64 |
+//! | polygamma | 0.51 | 0.51 | 6 | 6 | Euler's and Maclaurin's formula; call |
 //! | rem | 0 | 0 | 0 | 0 | x - trunc(x/y) y; slow path for quotients from 2^29 |
 //! | min | 0 | 0 | 0 | 0 | compare and select |
 //! | max | 0 | 0 | 0 | 0 | compare and select |
 
 pub mod builder;
 pub mod externs;
+pub mod special;
 
 mod common;
 mod double;

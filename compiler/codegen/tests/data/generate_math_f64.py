@@ -219,4 +219,5 @@ def main():
             emit(name, [x, y], exact)
 
 
-main()
+if __name__ == "__main__":
+    main()

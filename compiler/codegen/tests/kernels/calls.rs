@@ -5,6 +5,7 @@ use std::sync::Barrier;
 use ndarray::{Array2, ArrayD, array};
 use pullback_codegen::Options;
 use pullback_ir::{Binary, DType, Scalar};
+use pullback_loops::step::for_each_kernel_mut;
 use pullback_loops::{Affine, Expr, Stmt};
 use pullback_runtime::{ArgMut, ArgRef, Executable, Tensor};
 
@@ -281,6 +282,6 @@ fn loop_ir_that_breaks_its_rules_does_not_come_this_far() {
 fn kernels_of_one_name_are_refused() {
     let mut kit = twice_plus();
     kit.next_kernel();
-    kit.program.kernels[1].name = "kernel0".into();
+    for_each_kernel_mut(&mut kit.program.body, &mut |kernel| kernel.name = "kernel0".into());
     assert!(kit.error().starts_with("two kernels are named @kernel0"), "{}", kit.error());
 }

@@ -1,5 +1,6 @@
 //! Elementwise operations of floats and truth values.
 
+use pullback_interp::special;
 use pullback_ir::{Binary, Comparison, DType, Scalar, Unary};
 use pullback_loops::Expr;
 
@@ -57,7 +58,8 @@ fn exact_binary(op: Binary) -> Option<fn(f64, f64) -> f64> {
         Binary::Rem => Some(|x, y| x % y),
         Binary::Min => Some(minimum),
         Binary::Max => Some(|x, y| -minimum(-x, -y)),
-        Binary::Pow | Binary::Atan2 | Binary::And | Binary::Or | Binary::Xor => None,
+        Binary::Pow | Binary::Atan2 | Binary::Polygamma | Binary::And | Binary::Or | Binary::Xor => None,
+        Binary::ShiftLeft | Binary::ShiftRight | Binary::ShiftRightLogical => None,
     }
 }
 
@@ -87,7 +89,8 @@ fn exact_float_operations_have_the_right_bits() {
 
 fn function(op: Unary) -> Option<fn(f64) -> f64> {
     Some(match op {
-        Unary::Not => return None,
+        Unary::Not | Unary::PopulationCount => return None,
+        Unary::StopGradient => |x| x,
         Unary::Neg => |x| -x,
         Unary::Abs => f64::abs,
         Unary::Sign => |x| if x == 0.0 || x.is_nan() { x } else { x.signum() },
@@ -115,6 +118,11 @@ fn function(op: Unary) -> Option<fn(f64) -> f64> {
         Unary::Logistic => |x| 1.0 / (1.0 + libm::exp(-x)),
         Unary::Erf => libm::erf,
         Unary::Erfc => libm::erfc,
+        Unary::ErfInv => special::erf_inv,
+        Unary::Lgamma => special::lgamma,
+        Unary::Digamma => special::digamma,
+        Unary::BesselI0e => special::bessel_i0e,
+        Unary::BesselI1e => special::bessel_i1e,
     })
 }
 
@@ -160,7 +168,12 @@ fn unary_functions_are_the_right_functions() {
 fn binary_functions_are_the_right_functions() {
     let (x, y) = pairs(&[0.25, 1.5, 2.0, -3.0, 0.0, 7.0, -0.5, 4.25]);
     let (x32, y32) = (singles(&x), singles(&y));
-    for (op, meaning) in [(Binary::Pow, libm::pow as fn(f64, f64) -> f64), (Binary::Atan2, libm::atan2)] {
+    let functions = [
+        (Binary::Pow, libm::pow as fn(f64, f64) -> f64),
+        (Binary::Atan2, libm::atan2),
+        (Binary::Polygamma, special::polygamma),
+    ];
+    for (op, meaning) in functions {
         let expr = |_: &mut _, v: &[_]| Expr::Binary(op, v[0], v[1]);
         for &lanes in lanes_of(DType::F64) {
             for found in map::<f64, f64>((DType::F64, DType::F64, lanes), &[&x, &y], expr) {

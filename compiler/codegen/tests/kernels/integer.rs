@@ -1,10 +1,10 @@
 //! Integer arithmetic, at the edges above all.
 
-use pullback_ir::{Binary, DType, Unary};
+use pullback_ir::{Binary, DType, Scalar, Unary};
 use pullback_loops::Expr;
 use pullback_runtime::Element;
 
-use super::support::{lanes_of, map, pairs};
+use super::support::{Kit, lanes_of, map, pairs, vector};
 
 type Meaning<T> = fn(T, T) -> T;
 type UnaryMeaning<T> = fn(T) -> T;
@@ -118,4 +118,71 @@ fn negation_absolute_value_and_sign_wrap_at_the_least_integer() {
             }),
         ],
     );
+}
+
+/// The meaning of shifts, by 128-bit arithmetic and amounts of no more bits than there are.
+macro_rules! bits {
+    ($ty:ty, $unsigned:ty) => {{
+        fn amount(y: $ty) -> u32 {
+            u32::try_from(y).unwrap_or(64).min(64)
+        }
+        [
+            (Binary::And, (|x, y| x & y) as Meaning<$ty>),
+            (Binary::Or, |x, y| x | y),
+            (Binary::Xor, |x, y| x ^ y),
+            (Binary::ShiftLeft, |x, y| ((x as $unsigned as u128) << amount(y)) as $ty),
+            (Binary::ShiftRight, |x, y| (x as i128 >> amount(y)) as $ty),
+            (Binary::ShiftRightLogical, |x, y| (x as $unsigned as u128 >> amount(y)) as $ty),
+        ]
+    }};
+}
+
+macro_rules! counted {
+    ($ty:ty) => {
+        [
+            (Unary::Not, (|x: $ty| !x) as UnaryMeaning<$ty>),
+            (Unary::PopulationCount, |x| x.count_ones() as $ty),
+            (Unary::StopGradient, |x| x),
+        ]
+    };
+}
+
+/// Shifts by each of `amounts`, known at compile time.
+fn check_constant_shifts<T: Element + PartialEq + std::fmt::Debug>(
+    values: &[T],
+    (dtype, amounts): (DType, &[T]),
+    scalar: fn(T) -> Scalar,
+    cases: &[(Binary, Meaning<T>)],
+) {
+    let shifts = [Binary::ShiftLeft, Binary::ShiftRight, Binary::ShiftRightLogical];
+    for &(op, meaning) in cases.iter().filter(|case| shifts.contains(&case.0)) {
+        for &amount in amounts {
+            let expected: Vec<T> = values.iter().map(|&x| meaning(x, amount)).collect();
+            for &lanes in lanes_of(dtype) {
+                let expr = |kit: &mut Kit, v: &[_]| {
+                    let amount = kit.set(vector(dtype, lanes), Expr::Const(scalar(amount)));
+                    Expr::Binary(op, v[0], amount)
+                };
+                for found in map::<T, T>((dtype, dtype, lanes), &[values], expr) {
+                    assert_eq!(found, expected, "{op:?} by {amount:?}, {dtype}x{lanes}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn bits_are_shifted_out_and_counted() {
+    let values = [0, 1, -1, 5, 31, 32, 33, -32, i32::MIN, i32::MAX, 0x1234_5678, 16];
+    check_binary(DType::I32, &values, &bits!(i32, u32));
+    check_unary(DType::I32, &values, &counted!(i32));
+    check_constant_shifts(&values, (DType::I32, &values), Scalar::I32, &bits!(i32, u32));
+    let values = [0, 1, -1, 5, 31, 32, 63, 64, i64::MIN, i64::MAX, 0x1234_5678_9abc_def0, -64];
+    check_binary(DType::I64, &values, &bits!(i64, u64));
+    check_unary(DType::I64, &values, &counted!(i64));
+    check_constant_shifts(&values, (DType::I64, &values), Scalar::I64, &bits!(i64, u64));
+    let values: Vec<u8> = (0..=255).collect();
+    check_binary(DType::U8, &values, &bits!(u8, u8));
+    check_unary(DType::U8, &values, &counted!(u8));
+    check_constant_shifts(&values, (DType::U8, &[0, 1, 7, 8, 9, 64, 255]), Scalar::U8, &bits!(u8, u8));
 }

@@ -9,4 +9,5 @@ mod elementwise;
 mod integer;
 mod loops;
 mod memory;
+mod run_time;
 mod support;

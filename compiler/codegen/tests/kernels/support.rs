@@ -5,8 +5,8 @@ use std::sync::Arc;
 use pullback_codegen::{Compiled, Error, Features, Options, compile, runtime_dtype};
 use pullback_ir::{DType, Literal};
 use pullback_loops::{
-    Affine, Buffer, BufferData, Carried, Expr, For, Index, Kernel, Place, Program, Space, Stmt, Var, VarType, Verified,
-    VerifyErrors, verify,
+    Affine, Buffer, BufferData, Carried, Expr, For, Index, Kernel, Place, Program, Space, Step, Stmt, Var, VarType,
+    Verified, VerifyErrors, verify,
 };
 use pullback_runtime::{ArgRef, Element, Parameter, Signature, Tensor};
 
@@ -124,11 +124,18 @@ impl Kit {
         results
     }
 
+    /// The statements that `body` makes.
+    pub(crate) fn nested(&mut self, body: impl FnOnce(&mut Self)) -> Vec<Stmt> {
+        self.open.push(Vec::new());
+        body(self);
+        self.open.pop().unwrap()
+    }
+
     /// Ends the kernel.
     pub(crate) fn next_kernel(&mut self) {
         let body = std::mem::take(self.open.last_mut().unwrap());
-        let name = format!("kernel{}", self.program.kernels.len()).into();
-        self.program.kernels.push(Kernel { name, about: "by hand".to_owned(), body });
+        let name = format!("kernel{}", self.program.kernels().len()).into();
+        self.program.body.push(Step::Kernel(Kernel { name, about: "by hand".to_owned(), body }));
     }
 
     fn verified(&mut self) -> Result<Verified<Program>, VerifyErrors> {

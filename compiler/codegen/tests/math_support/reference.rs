@@ -1,7 +1,8 @@
 //! Reference values: the platform's double-precision functions, which no generated code uses, and
-//! `libm` where the standard library has none.
+//! `libm` and the interpreter's special functions where the standard library has none.
 
 use pullback_codegen::math::{MathBinary, MathUnary};
+use pullback_interp::special;
 
 /// The function in double precision, to within a few ulp of a double.
 pub fn unary(function: MathUnary) -> fn(f64) -> f64 {
@@ -27,6 +28,11 @@ pub fn unary(function: MathUnary) -> fn(f64) -> f64 {
         MathUnary::Logistic => |x| 1.0 / (1.0 + (-x).exp()),
         MathUnary::Erf => libm::erf,
         MathUnary::Erfc => libm::erfc,
+        MathUnary::ErfInv => special::erf_inv,
+        MathUnary::Lgamma => special::lgamma,
+        MathUnary::Digamma => special::digamma,
+        MathUnary::BesselI0e => special::bessel_i0e,
+        MathUnary::BesselI1e => special::bessel_i1e,
         MathUnary::Sign => |x| if x == 0.0 { x } else { x.signum() },
         MathUnary::Floor => f64::floor,
         MathUnary::Ceil => f64::ceil,
@@ -40,6 +46,7 @@ pub fn binary(function: MathBinary) -> fn(f64, f64) -> f64 {
         MathBinary::Atan2 => f64::atan2,
         MathBinary::Pow => f64::powf,
         MathBinary::Rem => |x, y| x % y,
+        MathBinary::Polygamma => special::polygamma,
         MathBinary::Min => |x, y| extremum(x, y, x < y, true),
         MathBinary::Max => |x, y| extremum(x, y, x > y, false),
     }

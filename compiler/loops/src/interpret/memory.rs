@@ -116,6 +116,14 @@ impl<'a> Memory<'a> {
         Ok(scalar(self.buffers[buffer].dtype, u64::from_le_bytes(bits)))
     }
 
+    /// Forgets what was stored through a buffer.
+    pub(super) fn forget(&mut self, buffer: Buffer) {
+        let (block, offset) = self.place[buffer];
+        let size = self.buffers[buffer].elements * self.buffers[buffer].dtype.bytes();
+        let bytes = self.blocks[block].stored_by.get_mut(offset..offset + size).unwrap_or_default();
+        bytes.iter_mut().filter(|by| **by == Some(buffer)).for_each(|by| *by = None);
+    }
+
     pub(super) fn store(&mut self, buffer: Buffer, position: i128, value: Scalar, place: &str) -> Result<(), Error> {
         let (block, range) = self.locate(buffer, position, place)?;
         let Block { bytes, stored_by } = &mut self.blocks[block];
@@ -139,7 +147,7 @@ fn check_input(position: usize, data: &BufferData, elements: &Elements) -> Resul
 }
 
 /// The element with these low bits.
-const fn scalar(dtype: DType, bits: u64) -> Scalar {
+pub(super) const fn scalar(dtype: DType, bits: u64) -> Scalar {
     match dtype {
         DType::F32 => Scalar::F32(f32::from_bits(bits as u32)),
         DType::F64 => Scalar::F64(f64::from_bits(bits)),

@@ -7,13 +7,16 @@
 //! through which buffer it was stored (`memory`), so that a plan that lets two live buffers overlap, or a kernel
 //! that reads what it never stored, is an error here and not a number that looks plausible.
 
+mod call;
 mod memory;
+mod step;
 
 use cranelift_entity::SecondaryMap;
 use pullback_interp::scalar;
 use pullback_ir::{DType, Elements, Reduction, Scalar};
 use smallvec::SmallVec;
 
+use crate::memory::Timeline;
 use crate::program::{Affine, Expr, For, Gemm, Index, Matrix, Place, Program, Stmt, Var, VarType};
 use crate::verify::Verified;
 use memory::Memory;
@@ -83,11 +86,9 @@ pub fn interpret(program: &Verified<Program>, inputs: &[Elements]) -> Result<Vec
         values: SecondaryMap::with_capacity(program.vars.len()),
         counters: SecondaryMap::new(),
         place: String::new(),
+        timeline: Timeline::new(program),
     };
-    for kernel in &program.kernels {
-        run.place = format!("kernel @{}", kernel.name);
-        run.statements(&kernel.body)?;
-    }
+    run.steps(&program.body, 0)?;
     run.place = "the results".into();
     run.results()
 }
@@ -101,6 +102,7 @@ struct Run<'a> {
     values: SecondaryMap<Var, Lanes>,
     counters: SecondaryMap<Index, i64>,
     place: String,
+    timeline: Timeline,
 }
 
 impl Run<'_> {
@@ -118,6 +120,20 @@ impl Run<'_> {
                 Stmt::Store(place, var) => self.store(place, *var)?,
                 Stmt::For(inner) => self.run_loop(inner)?,
                 Stmt::Gemm(gemm) => self.gemm(gemm)?,
+                Stmt::Bind(bind) => {
+                    let value = self.values[bind.var].first().and_then(|&value| match scalar::convert(value, DType::I64) {
+                        Scalar::I64(value) => Some(value),
+                        _ => None,
+                    });
+                    let value = value.ok_or_else(|| self.invalid("a counter is bound to what is no number"))?;
+                    self.counters[bind.index] = value.min(bind.extent - 1).max(0);
+                }
+                Stmt::If(inner) => {
+                    if self.values[inner.condition].first() == Some(&Scalar::Bool(true)) {
+                        self.statements(&inner.body)?;
+                    }
+                }
+                Stmt::Call(call) => self.call(call)?,
             }
         }
         Ok(())
@@ -191,6 +207,7 @@ impl Run<'_> {
             Expr::IsFinite(x) => self.map("is_finite", &[*x], |x| scalar::is_finite(x[0]).map(Scalar::Bool)),
             Expr::Select(x, y, z) => self.map("select", &[*x, *y, *z], |x| scalar::select(x[0], x[1], x[2])),
             Expr::Convert(x) => self.map("convert", &[*x], |x| Some(scalar::convert(x[0], ty.dtype))),
+            Expr::Bitcast(x) => self.map("bitcast", &[*x], |x| Some(memory::scalar(ty.dtype, x[0].bits()))),
             Expr::ReduceLanes(kind, x) => {
                 let total = reduce_lanes(*kind, &self.values[*x]);
                 total.map(|total| SmallVec::from_elem(total, 1)).ok_or_else(|| self.invalid("reduce_lanes of nothing"))

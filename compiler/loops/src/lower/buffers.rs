@@ -1,119 +1,202 @@
-//! Which buffer holds which value.
+//! Where values are in memory.
 //!
-//! Parameters are input buffers. A value that a region stores has a buffer in the arena, or, if the function returns it, the caller's
-//! result buffer itself. A reshape that is an alias shares its operand's buffer. What the function returns but no
-//! region stores (a parameter, a constant, a value returned twice) is copied at the end.
+//! A function is lowered with the places of its parameters and results given: for the program these are the caller's buffers, for the body of a loop
+//! whatever the loop says, such as one row of a stacked array. A value that a region stores has a buffer in the arena, or, if the function returns it,
+//! the place of that result itself. A reshape that is an alias shares its operand's place. What the function returns but no region stores
+//! there (a parameter, a constant, a value that may not overwrite what is still read) is copied at the end.
+//!
+//! What may share a place is decided in `reuse`.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use cranelift_entity::SecondaryMap;
-use cranelift_entity::packed_option::PackedOption;
-use pullback_ir::{Function, Op, Value};
-use pullback_optimize::fuse::{Plan, Role, role};
+use pullback_ir::{DType, Function, Op, Value};
+use pullback_optimize::fuse::{Plan, Role, aliased, role};
 
+use super::reuse::Reuse;
 use crate::error::Error;
-use crate::program::{Buffer, BufferData, Program, Space};
+use crate::program::{Affine, Buffer, BufferData, Program, Space};
 
-/// A result that is not computed in place.
+/// Where the elements of a value are: a part of a buffer, which may depend on the counters of the loops around.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Location {
+    /// The buffer.
+    pub(super) buffer: Buffer,
+    /// The position of the first element.
+    pub(super) offset: Affine,
+}
+
+impl Location {
+    /// A whole buffer.
+    pub(super) fn whole(buffer: Buffer) -> Self {
+        Self { buffer, offset: Affine::default() }
+    }
+}
+
+/// Elements that are moved as they are.
 pub(super) struct Copy {
-    pub(super) from: Buffer,
-    pub(super) to: Buffer,
+    pub(super) from: Location,
+    pub(super) to: Location,
     pub(super) elements: usize,
 }
 
-/// The buffers of a function's values.
-pub(super) struct Buffers {
-    of: SecondaryMap<Value, PackedOption<Buffer>>,
-    pub(super) copies: Vec<Copy>,
-    names: HashSet<Arc<str>>,
+/// Where a function finds its parameters and leaves its results.
+pub(super) struct Places {
+    pub(super) params: Vec<Location>,
+    pub(super) results: Vec<Location>,
 }
 
-impl Buffers {
-    /// Makes the buffers: inputs, results, constants, then the rest in the arena (offsets are given by the memory plan).
-    pub(super) fn assign(function: &Function, plan: &Plan, program: &mut Program) -> Result<Self, Error> {
-        let mut buffers = Self { of: SecondaryMap::new(), copies: Vec::new(), names: HashSet::new() };
-        for (position, &param) in function.params().iter().enumerate() {
-            buffers.add(function, program, param, Space::Input(position), position);
-        }
-        let in_place = buffers.results(function, plan, program);
-        for &inst in function.insts() {
-            let &[value] = function.inst_results(inst) else { continue };
-            match (role(function, inst), function.op(inst)) {
-                (Role::Alias, _) => buffers.of[value] = buffers.of[function.args(inst)[0]],
-                (Role::Array, Op::Constant(literal)) => {
-                    buffers.add(function, program, value, Space::Constant(literal.clone()), value.as_u32() as usize);
-                }
-                (_, _) if plan.stored.contains(value) && buffers.of[value].is_none() => {
-                    buffers.add(function, program, value, Space::Arena(0), value.as_u32() as usize);
-                }
-                (_, _) => {}
-            }
-        }
-        for (position, &result) in function.results().iter().enumerate() {
-            if in_place[position].is_none() {
-                buffers.copy_result(function, program, position, result)?;
-            }
-        }
-        Ok(buffers)
-    }
+/// Names of buffers, each given once in a program.
+#[derive(Default)]
+pub(super) struct Names(HashSet<Arc<str>>);
 
-    /// Gives stored values that are returned, under whatever shape, the result's buffer. Each stored value once.
-    fn results(&mut self, function: &Function, plan: &Plan, program: &mut Program) -> Vec<Option<Buffer>> {
-        let mut in_place = Vec::new();
-        for (position, &result) in function.results().iter().enumerate() {
-            let mut root = result;
-            while let Some(inst) = function.def_inst(root)
-                && role(function, inst) == Role::Alias
-            {
-                root = function.args(inst)[0];
-            }
-            let free = plan.stored.contains(root) && self.of[root].is_none();
-            in_place.push(free.then(|| self.add(function, program, root, Space::Output(position), position)));
-        }
-        in_place
-    }
-
-    fn copy_result(
-        &mut self,
-        f: &Function,
-        program: &mut Program,
-        position: usize,
-        result: Value,
-    ) -> Result<(), Error> {
-        let message = || Error::Bug { stage: "lower", message: format!("result {position} is not in memory") };
-        let from = self.of[result].expand().ok_or_else(message)?;
-        let ty = f.ty(result);
-        let to = program.buffers.push(BufferData {
-            name: self.unique(&format!("result{position}")),
-            dtype: ty.dtype,
-            elements: ty.elements(),
-            space: Space::Output(position),
-        });
-        self.copies.push(Copy { from, to, elements: ty.elements() });
-        Ok(())
-    }
-
-    fn add(&mut self, f: &Function, program: &mut Program, value: Value, space: Space, number: usize) -> Buffer {
-        let ty = f.ty(value);
-        let name = f.value_name(value).map_or_else(|| format!("t{number}"), |name| name.to_string());
-        let name = self.unique(&name);
-        let buffer = program.buffers.push(BufferData { name, dtype: ty.dtype, elements: ty.elements(), space });
-        self.of[value] = buffer.into();
-        buffer
-    }
-
+impl Names {
     /// Values without a name are called by their number, which a value's name may be by chance.
     fn unique(&mut self, base: &str) -> Arc<str> {
         let mut name: Arc<str> = base.into();
-        while !self.names.insert(name.clone()) {
+        while !self.0.insert(name.clone()) {
             name = format!("{name}_").into();
         }
         name
     }
 
-    /// The buffer of a value, if it is in memory.
-    pub(super) fn get(&self, value: Value) -> Option<Buffer> {
-        self.of[value].expand()
+    /// A new buffer.
+    pub(super) fn buffer(
+        &mut self,
+        program: &mut Program,
+        base: &str,
+        (dtype, elements): (DType, usize),
+        space: Space,
+    ) -> Buffer {
+        program.buffers.push(BufferData { name: self.unique(base), dtype, elements, space })
     }
+
+    /// A new buffer for a value.
+    pub(super) fn buffer_for(&mut self, f: &Function, program: &mut Program, value: Value, space: Space) -> Buffer {
+        let number = match space {
+            Space::Input(position) | Space::Output(position) => position,
+            Space::Constant(_) | Space::Arena(_) => value.as_u32() as usize,
+        };
+        let ty = f.ty(value);
+        let name = f.value_name(value).map_or_else(|| format!("t{number}"), |name| name.to_string());
+        self.buffer(program, &name, (ty.dtype, ty.elements()), space)
+    }
+}
+
+/// The places of a function's values.
+pub(super) struct Buffers {
+    of: SecondaryMap<Value, Option<Location>>,
+    also: SecondaryMap<Value, Vec<Location>>,
+    params: Vec<Buffer>,
+    /// What is left to do behind the last region, in order.
+    pub(super) copies: Vec<Copy>,
+}
+
+impl Buffers {
+    /// Finds a place for everything that has to be in memory; offsets in the arena are given by the memory plan.
+    pub(super) fn assign(
+        function: &Function,
+        plan: &Plan,
+        places: &Places,
+        names: &mut Names,
+        program: &mut Program,
+    ) -> Result<Self, Error> {
+        let params = places.params.iter().map(|place| place.buffer).collect();
+        let mut buffers = Self { of: SecondaryMap::new(), also: SecondaryMap::new(), params, copies: Vec::new() };
+        for (&param, place) in function.params().iter().zip(&places.params) {
+            buffers.of[param] = Some(place.clone());
+        }
+        let reuse = Reuse::new(function, plan, places);
+        for (value, results) in reuse.results {
+            let mut results = results.into_iter().map(|position| places.results[position].clone());
+            buffers.of[value] = results.next();
+            buffers.also[value] = results.collect();
+        }
+        for &inst in function.insts() {
+            for &value in function.inst_results(inst) {
+                let space = match (role(function, inst), function.op(inst)) {
+                    (Role::Array, Op::Constant(literal)) => Space::Constant(literal.clone()),
+                    (Role::Alias, _) => {
+                        buffers.of[value] = aliased(function, value).and_then(|operand| buffers.of[operand].clone());
+                        continue;
+                    }
+                    (_, _) if plan.stored.contains(value) => Space::Arena(0),
+                    (_, _) => continue,
+                };
+                let head = reuse.heads[value].expand().unwrap_or(value);
+                if buffers.of[head].is_none() {
+                    buffers.of[head] = Some(Location::whole(names.buffer_for(function, program, value, space)));
+                }
+                if head != value {
+                    buffers.of[value] = buffers.of[head].clone();
+                }
+            }
+        }
+        buffers.copy_results(function, places, names, program)?;
+        Ok(buffers)
+    }
+
+    /// Copies what is not where it is returned. All is read before any of it is overwritten.
+    fn copy_results(
+        &mut self,
+        function: &Function,
+        places: &Places,
+        names: &mut Names,
+        program: &mut Program,
+    ) -> Result<(), Error> {
+        let mut copies = Vec::new();
+        for (position, (&result, to)) in function.results().iter().zip(&places.results).enumerate() {
+            let message = || Error::Bug { stage: "lower", message: format!("result {position} is not in memory") };
+            let from = self.of[result].clone().ok_or_else(message)?;
+            let root = root(function, result);
+            if from != *to && !self.also[root].contains(to) {
+                let elements = function.ty(result).elements();
+                copies.push(Copy { from, to: to.clone(), elements });
+            }
+        }
+        let overwritten: Vec<Buffer> = copies.iter().map(|copy| copy.to.buffer).collect();
+        let mut last = Vec::with_capacity(copies.len());
+        for copy in copies {
+            if !overwritten.contains(&copy.from.buffer) {
+                last.push(copy);
+                continue;
+            }
+            let dtype = program.buffers[copy.from.buffer].dtype;
+            let aside = names.buffer(program, "aside", (dtype, copy.elements), Space::Arena(0));
+            let aside = Location::whole(aside);
+            self.copies.push(Copy { from: copy.from, to: aside.clone(), elements: copy.elements });
+            last.push(Copy { from: aside, ..copy });
+        }
+        self.copies.extend(last);
+        Ok(())
+    }
+
+    /// The place of a value, if it is in memory.
+    pub(super) fn get(&self, value: Value) -> Option<&Location> {
+        self.of[value].as_ref()
+    }
+
+    /// Further places that the region which stores a value stores it to.
+    pub(super) fn also(&self, value: Value) -> &[Location] {
+        &self.also[value]
+    }
+
+    /// Whether what is stored there may take the place of a parameter.
+    pub(super) fn overwrites(&self, location: &Location) -> bool {
+        self.params.contains(&location.buffer)
+    }
+
+    /// Whether two values are in one place: storing one where the other is not stored over keeps the other's elements.
+    pub(super) fn share(&self, one: Value, other: Value) -> bool {
+        self.of[one].is_some() && self.of[one] == self.of[other]
+    }
+}
+
+/// The value in whose memory a value is: itself, unless it is an alias.
+pub(super) fn root(function: &Function, mut value: Value) -> Value {
+    while let Some(operand) = aliased(function, value) {
+        value = operand;
+    }
+    value
 }

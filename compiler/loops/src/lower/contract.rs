@@ -6,11 +6,11 @@
 
 use pullback_ir::{Function, Inst, Op, Scalar};
 
-use super::buffers::Buffers;
+use super::buffers::{Buffers, Location};
 use super::bug;
 use super::nest::Nest;
 use crate::error::Error;
-use crate::program::{Affine, Buffer, For, Gemm, Matrix, Program, Stmt};
+use crate::program::{Affine, For, Gemm, Matrix, Program, Stmt};
 use crate::schedule::{Accesses, Group};
 
 /// A collapsed group of axes with its strides in the left operand, the right operand and the result.
@@ -31,7 +31,8 @@ pub(super) fn lower(
     else {
         return Err(bug(function, inst, "is not a contraction"));
     };
-    let in_memory = |value| buffers.get(value).ok_or_else(|| bug(function, inst, "an operand is not in memory"));
+    let in_memory =
+        |value| buffers.get(value).cloned().ok_or_else(|| bug(function, inst, "an operand is not in memory"));
     let operands = [in_memory(lhs)?, in_memory(rhs)?, in_memory(out)?];
     let ty = function.ty(out);
     if ty.elements() == 0 {
@@ -61,19 +62,19 @@ pub(super) fn lower(
     loops.extend(more);
     loops.extend(collapse(batch_axes));
     let (k, k_loops) = largest(k_axes);
-    let call = Call { operands, dtype: ty.dtype, m, n, k };
     let mut stmts = Vec::new();
     let accumulate = !k_loops.is_empty();
     if accumulate {
-        stmts.extend(clear(operands[2], ty.elements(), program));
+        stmts.extend(clear(&operands[2], ty.elements(), program));
         loops.extend(k_loops);
     }
+    let call = Call { operands, dtype: ty.dtype, m, n, k };
     stmts.push(call.nested(&loops, accumulate, program));
     Ok(stmts)
 }
 
 struct Call {
-    operands: [Buffer; 3],
+    operands: [Location; 3],
     dtype: pullback_ir::DType,
     m: Axis,
     n: Axis,
@@ -83,7 +84,7 @@ struct Call {
 impl Call {
     /// The call inside loops over the remaining axes, outermost first.
     fn nested(&self, loops: &[Axis], accumulate: bool, program: &mut Program) -> Stmt {
-        let mut places = [Affine::default(), Affine::default(), Affine::default()];
+        let mut places = self.operands.each_ref().map(|location| location.offset.clone());
         let mut counters = Vec::new();
         for axis in loops {
             let index = program.index();
@@ -95,7 +96,7 @@ impl Call {
         let [lhs, rhs, out] = places;
         let (m, n, k) = (self.m, self.n, self.k);
         let matrix = |which: usize, index: Affine, rows: Axis, columns: Axis| Matrix {
-            buffer: self.operands[which],
+            buffer: self.operands[which].buffer,
             index,
             row_stride: rows.strides[which],
             column_stride: columns.strides[which],
@@ -138,11 +139,11 @@ fn largest(axes: Vec<Axis>) -> (Axis, Vec<Axis>) {
 }
 
 /// A loop that stores 0 everywhere.
-fn clear(buffer: Buffer, elements: usize, program: &mut Program) -> Vec<Stmt> {
+fn clear(location: &Location, elements: usize, program: &mut Program) -> Vec<Stmt> {
     let mut nest = Nest::new(program);
-    let zero = nest.constant(Scalar::from_f64(program.buffers[buffer].dtype, 0.0));
+    let zero = nest.constant(Scalar::from_f64(program.buffers[location.buffer].dtype, 0.0));
     let (index, _) = nest.open(elements, 1, &[]);
-    nest.store(buffer, Affine::counter(index), zero);
+    nest.store(location, Affine::counter(index), zero);
     nest.close(&[]);
     nest.finish(program)
 }

@@ -1,16 +1,17 @@
 //! The value of a tensor at a position.
 //!
 //! One arm per operation: elementwise operations evaluate their operands at the same position and apply the same operation;
-//! views change the position; reductions open loops (see `reduce`). The recursion is bounded: a fusion region has a bounded number of members and
+//! views change the position, by what is in memory for dynamic slices and gathers (see `indexing`); reductions open loops (see `reduce`). The recursion is bounded: a fusion region has a bounded number of members and
 //! chains of views are cut.
 
 use cranelift_entity::EntitySet;
-use pullback_ir::{Binary, Function, Inst, Op, Scalar, Value};
+use pullback_ir::{Binary, Function, Inst, Op, Scalar, Unary, Value};
 use pullback_optimize::fuse::{cost, is_unit_reshape};
 use smallvec::SmallVec;
 
 use super::buffers::Buffers;
 use super::bug;
+use super::indexing::Windows;
 use super::nest::{Nest, Position};
 use super::reduce::{Fold, ReduceSchedules};
 use crate::error::Error;
@@ -34,10 +35,10 @@ impl Eval<'_> {
             return Ok(var);
         }
         let var = match (self.buffers.get(value), self.function.def_inst(value)) {
-            (Some(buffer), _) if !self.own.contains(value) => {
+            (Some(location), _) if !self.own.contains(value) => {
                 let ty = self.function.ty(value);
                 let index = address(&ty.shape.strides(), position);
-                self.nest.load(ty.dtype, buffer, index)
+                self.nest.load(ty.dtype, location, index)
             }
             (_, Some(inst)) => self.compute(inst, value, position)?,
             (_, None) => {
@@ -60,6 +61,7 @@ impl Eval<'_> {
                 None => Err(bug(function, inst, "an array without a buffer")),
             },
             Op::Iota { axis, .. } => Ok(self.nest.position(dtype, position[*axis].clone())),
+            Op::Unary(Unary::StopGradient) => self.eval(args[0], position),
             Op::Unary(op) => {
                 let args = self.eval_all(args, position)?;
                 Ok(self.nest.apply(dtype, &args, cost(function.op(inst)), |a| Expr::Unary(*op, a[0])))
@@ -89,7 +91,22 @@ impl Eval<'_> {
                 let args = self.eval_all(args, position)?;
                 Ok(self.nest.apply(dtype, &args, 1, |a| Expr::Convert(a[0])))
             }
-            Op::Broadcast(_) | Op::Reshape(_) | Op::Transpose(_) | Op::Reverse(_) | Op::Slice(_) => {
+            Op::Bitcast(to) if *to == function.ty(args[0]).dtype => self.eval(args[0], position),
+            Op::Bitcast(_) => {
+                let args = self.eval_all(args, position)?;
+                Ok(self.nest.apply(dtype, &args, 1, |a| Expr::Bitcast(a[0])))
+            }
+            Op::DynamicSlice(shape) => {
+                let windows = Windows::of_box(function, args[0], &args[1..], &shape.extents());
+                let origin = self.origin(&windows, position)?;
+                self.eval(args[0], &windows.position(origin, position))
+            }
+            Op::Gather(spec) => {
+                let rank = function.ty(value).rank();
+                let windows = Windows::of_vectors(function, (args[0], args[1]), &spec.dims, rank, |a| spec.sizes[a]);
+                self.gather(args[0], &windows, position)
+            }
+            Op::Broadcast(_) | Op::Reshape(_) | Op::Transpose(_) | Op::Reverse(_) | Op::Slice(_) | Op::Windows(_) => {
                 let moved = self.moved(inst, position)?;
                 self.eval(args[0], &moved)
             }
@@ -102,11 +119,42 @@ impl Eval<'_> {
                 let fold = Fold::contraction(function, dims, args[0], args[1]);
                 self.reduce(inst, &fold, position)
             }
-            Op::Pad(_) | Op::Concatenate { .. } => {
-                Err(bug(function, inst, "evaluated at a position, expected in memory"))
+            Op::Pad(_)
+            | Op::Concatenate { .. }
+            | Op::Barrier
+            | Op::Cumulative { .. }
+            | Op::DynamicUpdateSlice
+            | Op::Scatter { .. }
+            | Op::OverlapAdd { .. }
+            | Op::Sort { .. }
+            | Op::Cholesky
+            | Op::TriangularSolve { .. }
+            | Op::Scan(_)
+            | Op::While(_)
+            | Op::Cond
+            | Op::Switch => Err(bug(function, inst, "evaluated at a position, expected in memory")),
+            Op::Call(_) | Op::CustomDerivative(_) | Op::Checkpoint => Err(bug(function, inst, "not inlined")),
+            Op::ArgReduce { .. }
+            | Op::ReduceWindow { .. }
+            | Op::SelectAndScatter { .. }
+            | Op::Conv(_)
+            | Op::TopK { .. }
+            | Op::RandomBits(_)
+            | Op::TransposeRule { .. } => {
+                Err(Error::Limit(format!("{} is not compiled yet", function.op(inst).name())))
             }
-            Op::Call(_) => Err(bug(function, inst, "not inlined")),
         }
+    }
+
+    /// An element of windows; zero in those that are left out.
+    fn gather(&mut self, x: Value, windows: &Windows, position: &Position) -> Result<Var, Error> {
+        let inside = self.inside(windows, position)?;
+        let origin = self.origin(windows, position)?;
+        let element = self.eval(x, &windows.position(origin, position))?;
+        let Some(inside) = inside else { return Ok(element) };
+        let dtype = self.function.ty(x).dtype;
+        let zero = self.nest.constant(Scalar::from_f64(dtype, 0.0));
+        Ok(self.nest.apply(dtype, &[inside, element, zero], 1, |a| Expr::Select(a[0], a[1], a[2])))
     }
 
     fn eval_all(&mut self, values: &[Value], position: &Position) -> Result<SmallVec<[Var; 4]>, Error> {
@@ -137,6 +185,15 @@ impl Eval<'_> {
                 let axes = position.iter().enumerate();
                 axes.map(|(axis, at)| at.times(spec.stride[axis] as i64).plus_constant(spec.start[axis] as i64))
                     .collect()
+            }
+            Op::Windows(spec) => {
+                let rank = operand.rank();
+                let mut moved: Position = position.iter().take(rank).cloned().collect();
+                for (number, &axis) in spec.axes.iter().enumerate() {
+                    let first = position[axis].times(spec.stride[number] as i64);
+                    moved[axis] = first.plus(&position[rank + number], spec.dilation[number] as i64);
+                }
+                moved
             }
             Op::Reshape(shape) if is_unit_reshape(operand, shape) => {
                 let extents = shape.extents();

@@ -1,6 +1,6 @@
 //! From a fusion plan to a loop program.
 //!
-//! One kernel per region. Evaluation *pulls*: to store an output at a position, `eval` asks the
+//! One kernel per region; control flow becomes steps around the kernels of its own regions. Evaluation *pulls*: to store an output at a position, `eval` asks the
 //! operation that defines it for its operands at the positions that the operation's index map gives, and so on down to loads
 //! from buffers. Views therefore cost nothing but arithmetic on [`Affine`](crate::program::Affine) expressions, and an intermediate value exists only in a register.
 //!
@@ -8,32 +8,41 @@
 //! independent of the inner loops. A region is evaluated twice: once on paper, to see how its accesses move with each
 //! axis, and then, with the [`schedule`](crate::schedule) chosen from that, for real.
 //!
-//! * `buffers`: which buffer holds which value; arguments, results, aliases, copies.
+//! * `control`: loops and branches between kernels.
+//! * `buffers`: where each value is in memory; arguments, results, aliases, copies. `reuse`: which values may share a place.
 //! * `nest`: the loops being built, and where assignments go.
 //! * `eval`: the meaning of each operation as loads and arithmetic at a position.
 //! * `reduce`: reductions and small contractions, as loops inside the position of their result.
-//! * `region`: loops over a region's positions.
+//! * `indexing`: windows at positions known at run time.
+//! * `region`: loops over a region's positions. `assemble`: results written in parts, and calls of the runtime. `cumulate`: prefix combinations.
 //! * `contract`: large contractions, as calls of the packed kernel.
 
+mod assemble;
 mod buffers;
 mod contract;
+mod control;
+mod cumulate;
 mod eval;
+mod indexing;
 mod nest;
 mod reduce;
 mod region;
+mod reuse;
 
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::sync::Arc;
 
+use cranelift_entity::EntitySet;
 use pullback_ir::{Function, Inst, Op, Origin};
 use pullback_optimize::fuse::{FusionRegion, Plan, RegionKind};
 
 use crate::error::Error;
 use crate::memory::plan_memory;
-use crate::program::{Kernel, Program};
+use crate::program::{Kernel, Program, Space};
+use crate::step::Step;
 
-use buffers::Buffers;
+use buffers::{Buffers, Copy, Location, Names, Places, root};
 
 /// Lowers a verified function without calls, split into regions by `plan`.
 ///
@@ -41,28 +50,82 @@ use buffers::Buffers;
 /// [`Error::Limit`] if the program needs an arena larger than the address space allows; [`Error::Bug`] if the plan is not one
 /// that [`pullback_optimize::fuse`] makes.
 pub fn lower(function: &Function, plan: &Plan) -> Result<Program, Error> {
-    let mut program = Program { name: function.name.clone(), ..Program::default() };
-    let buffers = Buffers::assign(function, plan, &mut program)?;
-    let mut names = KernelNames::default();
-    for region in &plan.regions {
-        let body = match region.kind {
-            RegionKind::Loop | RegionKind::Assemble(_) => {
-                region::lower(function, plan, &buffers, region, &mut program)?
-            }
-            RegionKind::Contraction(inst) => contract::lower(function, &buffers, inst, &mut program)?,
-        };
-        if !body.is_empty() {
-            program.kernels.push(Kernel { name: names.of(function, region), about: about(function, region), body });
-        }
-    }
-    for (number, copy) in buffers.copies.iter().enumerate() {
-        let body = region::copy(copy, &mut program);
-        if !body.is_empty() {
-            program.kernels.push(Kernel { name: format!("copy_result_{number}").into(), about: "copy".into(), body });
-        }
-    }
+    let program = Program { name: function.name.clone(), ..Program::default() };
+    let mut session = Session { program, kernels: KernelNames::default(), buffers: Names::default() };
+    let places = session.signature(function, plan);
+    session.program.body = session.function(function, plan, &places)?;
+    let mut program = session.program;
     plan_memory(&mut program)?;
     Ok(program)
+}
+
+/// What all levels of nesting share.
+struct Session {
+    program: Program,
+    kernels: KernelNames,
+    buffers: Names,
+}
+
+impl Session {
+    /// The caller's buffers. A result is called after the value that is stored there, if one is.
+    fn signature(&mut self, function: &Function, plan: &Plan) -> Places {
+        let Self { program, buffers, .. } = self;
+        let params = function.params().iter().enumerate();
+        let params = params
+            .map(|(position, &param)| {
+                Location::whole(buffers.buffer_for(function, program, param, Space::Input(position)))
+            })
+            .collect();
+        let mut named = EntitySet::new();
+        let results = function.results().iter().enumerate();
+        let results = results.map(|(position, &result)| {
+            let root = root(function, result);
+            let space = Space::Output(position);
+            Location::whole(if plan.stored.contains(root) && named.insert(root) {
+                buffers.buffer_for(function, program, root, space)
+            } else {
+                let ty = function.ty(result);
+                buffers.buffer(program, &format!("result{position}"), (ty.dtype, ty.elements()), space)
+            })
+        });
+        let results = results.collect();
+        Places { params, results }
+    }
+
+    /// The steps of a function whose parameters and results are in these places. The recursion is as deep as regions nest.
+    fn function(&mut self, function: &Function, plan: &Plan, places: &Places) -> Result<Vec<Step>, Error> {
+        let buffers = Buffers::assign(function, plan, places, &mut self.buffers, &mut self.program)?;
+        let mut steps = Vec::new();
+        for region in &plan.regions {
+            let body = match region.kind {
+                RegionKind::Loop | RegionKind::Assemble(_) => {
+                    region::lower(function, plan, &buffers, region, &mut self.buffers, &mut self.program)?
+                }
+                RegionKind::Contraction(inst) => contract::lower(function, &buffers, inst, &mut self.program)?,
+                RegionKind::Control(inst) => {
+                    let nested = plan.nested.get(&inst).map_or(&[][..], Vec::as_slice);
+                    steps.extend(self.control(function, &buffers, inst, nested)?);
+                    continue;
+                }
+            };
+            if !body.is_empty() {
+                let name = self.kernels.of(function, region);
+                steps.push(Step::Kernel(Kernel { name, about: about(function, region), body }));
+            }
+        }
+        steps.extend(self.copies(&buffers.copies, "result"));
+        Ok(steps)
+    }
+
+    /// One kernel that makes the copies in order, if they are of anything.
+    fn copies(&mut self, copies: &[Copy], what: &str) -> Option<Step> {
+        let body: Vec<_> = copies.iter().flat_map(|copy| region::copy(copy, &mut self.program)).collect();
+        if body.is_empty() {
+            return None;
+        }
+        let name = self.kernels.unique(format!("copy_{what}").into());
+        Some(Step::Kernel(Kernel { name, about: "copy".into(), body }))
+    }
 }
 
 /// Kernel names: the first stored value's, made unique.
@@ -73,8 +136,12 @@ impl KernelNames {
     fn of(&mut self, function: &Function, region: &FusionRegion) -> Arc<str> {
         let named = region.outputs.iter().find_map(|&value| function.value_name(value).cloned());
         let op = region.outputs.first().and_then(|&value| function.def_inst(value));
-        let base: Arc<str> =
-            named.unwrap_or_else(|| op.map_or("kernel", |inst| function.op(inst).name()).replace(' ', "_").into());
+        self.unique(
+            named.unwrap_or_else(|| op.map_or("kernel", |inst| function.op(inst).name()).replace(' ', "_").into()),
+        )
+    }
+
+    fn unique(&mut self, base: Arc<str>) -> Arc<str> {
         let count = self.0.entry(base.clone()).or_insert(0);
         *count += 1;
         if *count == 1 {
@@ -82,8 +149,7 @@ impl KernelNames {
         }
         // Names given by values may end in a number themselves, so look again for a free one.
         let name: Arc<str> = format!("{base}.{count}").into();
-        self.0.insert(name.clone(), 1);
-        name
+        self.unique(name)
     }
 }
 

@@ -3,21 +3,32 @@
 //! Open loops form a stack of frames; frame 0 is the kernel itself. An assignment goes to the frame of the innermost counter that it
 //! depends on, directly or through its operands: it is in scope wherever it can be asked for again, and computed as rarely as possible.
 //! What was evaluated is remembered per frame, so that a value asked for twice at one position is computed once.
+//!
+//! A position known at run time is a counter bound to a variable, in the frame of that variable; statements under a condition are a frame too.
+//! For every variable and bound counter it is known which loop counters it depends on: what has to be a scalar must not depend on the counter that
+//! runs over the lanes of vectors.
 
 use std::collections::HashMap;
 
+use pullback_interp::scalar::convert;
 use pullback_ir::{DType, Scalar, Value};
 use smallvec::SmallVec;
 
-use crate::program::{Affine, Buffer, Carried, Expr, For, Index, Place, Program, Stmt, Var, VarType};
+use super::buffers::Location;
+use crate::call::RuntimeCall;
+use crate::program::{Affine, Bind, Carried, Expr, For, If, Index, Place, Program, Stmt, Var, VarType};
 
 /// A position of a tensor: one expression per axis.
 pub(super) type Position = SmallVec<[Affine; 4]>;
 
-/// An open loop, or the kernel.
+/// The loop counters that something depends on, a bit for each in order of opening; the last bit stands for all from there on.
+type Counters = u64;
+
+/// An open loop or condition, or the kernel.
 #[derive(Default)]
 struct Frame {
     index: Option<Index>,
+    condition: Option<Var>,
     extent: i64,
     step: i64,
     /// Parameter and initial value of what is carried.
@@ -25,6 +36,7 @@ struct Frame {
     stmts: Vec<Stmt>,
     memo: HashMap<(Value, Position), Var>,
     splats: HashMap<(Var, u8), Var>,
+    bound: HashMap<(Var, i64), Index>,
 }
 
 /// Loops set aside, and the vector counter among them.
@@ -35,6 +47,10 @@ pub(super) struct Hidden(Vec<Frame>, Option<(Index, u8)>);
 pub(super) struct Log {
     /// Positions in memory, and counters used as numbers.
     pub(super) accesses: Vec<Affine>,
+    /// Those of the positions that are stored to.
+    pub(super) stores: Vec<Affine>,
+    /// What each variable depends on that has to be a scalar.
+    scalars: Vec<Counters>,
     /// Element types of assignments, with the frame each is in, and a weight in units of simple arithmetic.
     pub(super) assigned: Vec<(DType, usize, u32)>,
 }
@@ -44,17 +60,24 @@ struct VarData {
     ty: VarType,
     /// The frame it is assigned in.
     depth: u32,
+    depends: Counters,
     constant: Option<Scalar>,
+}
+
+/// What is known of a counter.
+struct IndexData {
+    /// The frame of its loop, or that it is bound in.
+    depth: u32,
+    depends: Counters,
 }
 
 /// A kernel being built.
 pub(super) struct Nest {
-    /// The number of the first variable and of the first counter: those before are other kernels'.
+    /// The number of the first variable and of the first counter: those before are other kernels' and of the loops around this one.
     first_var: u32,
     first_index: u32,
     vars: Vec<VarData>,
-    /// The frame of each counter.
-    indices: Vec<u32>,
+    indices: Vec<IndexData>,
     frames: Vec<Frame>,
     /// The counter whose neighbouring positions are the lanes of vectors, and how many.
     pub(super) vector: Option<(Index, u8)>,
@@ -84,10 +107,26 @@ impl Nest {
         std::mem::take(&mut self.frames[0].stmts)
     }
 
-    fn new_var(&mut self, ty: VarType, depth: usize) -> Var {
+    fn new_var(&mut self, ty: VarType, depth: usize, depends: Counters) -> Var {
         let var = Var::from_u32(self.first_var + self.vars.len() as u32);
-        self.vars.push(VarData { ty, depth: depth as u32, constant: None });
+        self.vars.push(VarData { ty, depth: depth as u32, depends, constant: None });
         var
+    }
+
+    fn new_index(&mut self, depth: usize, depends: Counters) -> Index {
+        let index = Index::from_u32(self.first_index + self.indices.len() as u32);
+        self.indices.push(IndexData { depth: depth as u32, depends });
+        index
+    }
+
+    /// `None` for the counters of loops around the kernel, which stay the same in all of it.
+    fn index_data(&self, index: Index) -> Option<&IndexData> {
+        self.indices.get(index.as_u32().checked_sub(self.first_index)? as usize)
+    }
+
+    /// The loop counter by itself.
+    fn bit(&self, index: Index) -> Counters {
+        1 << index.as_u32().saturating_sub(self.first_index).min(Counters::BITS - 1)
     }
 
     fn data(&self, var: Var) -> &VarData {
@@ -105,12 +144,15 @@ impl Nest {
 
     /// Opens a loop over `0, step, …` below `extent`; gives the counter and the carried values inside.
     pub(super) fn open(&mut self, extent: usize, step: usize, inits: &[Var]) -> (Index, Vec<Var>) {
-        let index = Index::from_u32(self.first_index + self.indices.len() as u32);
         let depth = self.frames.len();
-        self.indices.push(depth as u32);
+        let index = self.new_index(depth, 0);
+        let own = self.bit(index);
+        if let Some(data) = self.indices.last_mut() {
+            data.depends = own;
+        }
         let mut carried = Vec::with_capacity(inits.len());
         for &init in inits {
-            let param = self.new_var(self.ty(init), depth);
+            let param = self.new_var(self.ty(init), depth, self.data(init).depends | own);
             carried.push((param, init));
         }
         let params = carried.iter().map(|pair| pair.0).collect();
@@ -126,7 +168,10 @@ impl Nest {
         let mut carried = Vec::with_capacity(nexts.len());
         let mut results = Vec::with_capacity(nexts.len());
         for (&(param, init), &next) in frame.carried.iter().zip(nexts) {
-            let result = self.new_var(self.ty(init), depth);
+            // What the loop's own counter decides is the same after every run of it; the last bit stands for other loops too.
+            let own = frame.index.map_or(0, |index| self.bit(index)) & !(1 << (Counters::BITS - 1));
+            let depends = (self.data(init).depends | self.data(next).depends) & !own;
+            let result = self.new_var(self.ty(init), depth, depends);
             results.push(result);
             carried.push(Carried { param, init, next, result });
         }
@@ -141,6 +186,56 @@ impl Nest {
             })));
         }
         results
+    }
+
+    /// Says that a variable must not become a vector.
+    pub(super) fn require_scalar(&mut self, var: Var) {
+        self.log.scalars.push(self.data(var).depends);
+    }
+
+    /// Begins statements that run if a scalar `bool` holds.
+    pub(super) fn open_condition(&mut self, condition: Var) {
+        self.require_scalar(condition);
+        self.frames.push(Frame { condition: Some(condition), ..Frame::default() });
+    }
+
+    /// Ends them.
+    pub(super) fn close_condition(&mut self) {
+        let Some(Frame { condition, stmts: body, .. }) = self.frames.pop() else { return };
+        if let (Some(condition), Some(parent)) = (condition, self.frames.last_mut()) {
+            parent.stmts.push(Stmt::If(Box::new(If { condition, body })));
+        }
+    }
+
+    /// The position that a variable holds, moved to the nearest of `0, …, count - 1`; `None` for a vector.
+    pub(super) fn bind(&mut self, var: Var, count: usize) -> Option<Affine> {
+        let extent = count.max(1) as i64;
+        let VarData { ty, depth, depends, constant } = *self.data(var);
+        if let Some(constant) = constant {
+            let value = if let Scalar::I64(value) = convert(constant, DType::I64) { value } else { 0 };
+            return Some(Affine::constant(value.min(extent - 1).max(0)));
+        }
+        if extent == 1 {
+            return Some(Affine::default());
+        }
+        self.require_scalar(var);
+        if ty.lanes > 1 {
+            return None;
+        }
+        let depth = depth as usize;
+        if let Some(&index) = self.frames[depth].bound.get(&(var, extent)) {
+            return Some(Affine::counter(index));
+        }
+        let index = self.new_index(depth, depends);
+        self.frames[depth].stmts.push(Stmt::Bind(Bind { index, var, extent }));
+        self.frames[depth].bound.insert((var, extent), index);
+        Some(Affine::counter(index))
+    }
+
+    /// Whether something that has to be a scalar depends on one of these counters.
+    pub(super) fn needs_scalars(&self, counters: impl Iterator<Item = Index>) -> bool {
+        let counters = counters.fold(0, |all, index| all | self.bit(index));
+        self.log.scalars.iter().any(|depends| depends & counters != 0)
     }
 
     /// Sets aside the loops inside the outer `depth`: what is built until [`Nest::restore`] stands before them.
@@ -159,9 +254,13 @@ impl Nest {
         affine
             .terms
             .iter()
-            .map(|&(index, _)| self.indices[(index.as_u32() - self.first_index) as usize] as usize)
+            .map(|&(index, _)| self.index_data(index).map_or(0, |data| data.depth as usize))
             .max()
             .unwrap_or(0)
+    }
+
+    fn depends_of(&self, affine: &Affine) -> Counters {
+        affine.terms.iter().fold(0, |all, &(index, _)| all | self.index_data(index).map_or(0, |data| data.depends))
     }
 
     /// As [`Nest::depth_of`], over all axes.
@@ -182,8 +281,8 @@ impl Nest {
         }
     }
 
-    fn push(&mut self, ty: VarType, expr: Expr, depth: usize, weight: u32) -> Var {
-        let var = self.new_var(ty, depth);
+    fn push(&mut self, ty: VarType, expr: Expr, (depth, depends): (usize, Counters), weight: u32) -> Var {
+        let var = self.new_var(ty, depth, depends);
         self.log.assigned.push((ty.dtype, depth, weight));
         self.frames[depth].stmts.push(Stmt::Let(var, expr));
         var
@@ -191,41 +290,62 @@ impl Nest {
 
     /// A constant scalar.
     pub(super) fn constant(&mut self, value: Scalar) -> Var {
-        let var = self.push(VarType::scalar(value.dtype()), Expr::Const(value), 0, 0);
+        let var = self.push(VarType::scalar(value.dtype()), Expr::Const(value), (0, 0), 0);
         self.vars[(var.as_u32() - self.first_var) as usize].constant = Some(value);
         var
     }
 
-    /// A scalar that depends on all open loops, without an assignment: for an evaluation on paper.
-    pub(super) fn stand_in(&mut self, dtype: DType) -> Var {
+    /// A scalar in the innermost open loop that depends on a position, without an assignment: for an evaluation on paper.
+    pub(super) fn stand_in(&mut self, dtype: DType, position: &Position) -> Var {
         self.log.assigned.push((dtype, self.depth(), 1));
-        self.new_var(VarType::scalar(dtype), self.depth())
+        let depends = position.iter().fold(0, |all, affine| all | self.depends_of(affine));
+        self.new_var(VarType::scalar(dtype), self.depth(), depends)
     }
 
     /// The value of an affine expression as a number.
     pub(super) fn position(&mut self, dtype: DType, index: Affine) -> Var {
-        let depth = self.depth_of(&index);
+        let place = (self.depth_of(&index), self.depends_of(&index));
         let (lanes, lane_stride) = self.lanes_of(&index);
         self.log.accesses.push(index.clone());
-        self.push(VarType { dtype, lanes }, Expr::Position { index, lane_stride }, depth, 1)
+        self.push(VarType { dtype, lanes }, Expr::Position { index, lane_stride }, place, 1)
     }
 
-    /// A load.
-    pub(super) fn load(&mut self, dtype: DType, buffer: Buffer, index: Affine) -> Var {
+    /// A load, at a position in what is at `location`; nothing before it in the nest stores there.
+    pub(super) fn load(&mut self, dtype: DType, location: &Location, index: Affine) -> Var {
         let depth = self.depth_of(&index);
+        self.load_at(dtype, location, index, depth)
+    }
+
+    /// A load at this point of the innermost open loop, of what the stores before it left.
+    pub(super) fn load_here(&mut self, dtype: DType, location: &Location, index: Affine) -> Var {
+        self.load_at(dtype, location, index, self.depth())
+    }
+
+    fn load_at(&mut self, dtype: DType, location: &Location, index: Affine, depth: usize) -> Var {
+        let (buffer, index) = (location.buffer, index.plus(&location.offset, 1));
+        let depends = self.depends_of(&index);
         let (lanes, lane_stride) = self.lanes_of(&index);
         self.log.accesses.push(index.clone());
-        self.push(VarType { dtype, lanes }, Expr::Load(Place { buffer, index, lane_stride }), depth, 1)
+        self.push(VarType { dtype, lanes }, Expr::Load(Place { buffer, index, lane_stride }), (depth, depends), 1)
     }
 
-    /// A store into the innermost open loop.
-    pub(super) fn store(&mut self, buffer: Buffer, index: Affine, value: Var) {
+    /// A store in the innermost open loop, at a position in what is at `location`.
+    pub(super) fn store(&mut self, location: &Location, index: Affine, value: Var) {
+        let (buffer, index) = (location.buffer, index.plus(&location.offset, 1));
         let (lanes, lane_stride) = self.lanes_of(&index);
         let value = self.widen(value, lanes);
         self.log.accesses.push(index.clone());
+        self.log.stores.push(index.clone());
         self.log.assigned.push((self.ty(value).dtype, self.depth(), 1));
         if let Some(frame) = self.frames.last_mut() {
             frame.stmts.push(Stmt::Store(Place { buffer, index, lane_stride }, value));
+        }
+    }
+
+    /// A call in the innermost open loop.
+    pub(super) fn call(&mut self, call: RuntimeCall) {
+        if let Some(frame) = self.frames.last_mut() {
+            frame.stmts.push(Stmt::Call(Box::new(call)));
         }
     }
 
@@ -234,13 +354,14 @@ impl Nest {
         let lanes = args.iter().map(|&arg| self.ty(arg).lanes).max().unwrap_or(1);
         let args: SmallVec<[Var; 4]> = args.iter().map(|&arg| self.widen(arg, lanes)).collect();
         let depth = args.iter().map(|&arg| self.depth_of_var(arg)).max().unwrap_or(0);
-        self.push(VarType { dtype, lanes }, expr(&args), depth, weight)
+        let depends = args.iter().fold(0, |all, &arg| all | self.data(arg).depends);
+        self.push(VarType { dtype, lanes }, expr(&args), (depth, depends), weight)
     }
 
     /// All lanes of a vector combined to a scalar.
     pub(super) fn reduce_lanes(&mut self, kind: pullback_ir::Reduction, value: Var) -> Var {
-        let depth = self.depth_of_var(value);
-        self.push(VarType::scalar(self.ty(value).dtype), Expr::ReduceLanes(kind, value), depth, 1)
+        let VarData { ty, depth, depends, .. } = *self.data(value);
+        self.push(VarType::scalar(ty.dtype), Expr::ReduceLanes(kind, value), (depth as usize, depends), 1)
     }
 
     /// A variable with that many lanes: a scalar is repeated.
@@ -254,7 +375,7 @@ impl Nest {
             return wide;
         }
         let expr = self.data(var).constant.map_or(Expr::Splat(var), Expr::Const);
-        let wide = self.push(VarType { dtype, lanes }, expr, depth, 0);
+        let wide = self.push(VarType { dtype, lanes }, expr, (depth, self.data(var).depends), 0);
         self.frames[depth].splats.insert((var, lanes), wide);
         wide
     }

@@ -22,7 +22,7 @@ use crate::program::{Affine, Expr, Index, Var};
 use crate::schedule::ReduceSchedule;
 
 /// The longest chain of additions in a sum of floats.
-const BLOCK: usize = 64;
+pub(super) const BLOCK: usize = 64;
 
 /// Where the position along an operand's axis comes from.
 #[derive(Clone, Copy)]
@@ -170,7 +170,7 @@ impl Eval<'_> {
         let (accesses, assigned) = (accesses..self.nest.log.accesses.len(), assigned..self.nest.log.assigned.len());
         self.schedules.seen.push(Seen { inst, extents: fold.extents.clone(), counters, accesses, assigned, depth });
         // Depends on the loops around it, as the total will: what is computed from it is logged where it will be.
-        Ok(self.nest.stand_in(fold.dtype))
+        Ok(self.nest.stand_in(fold.dtype, kept))
     }
 
     /// The element at a position of the fold, or the accumulator with the element taken in.

@@ -1,36 +1,64 @@
 //! Loops over a region's positions.
 //!
-//! A region stores one or more [`Target`]s: a value, evaluated at each position of a box, goes to an affine place of a
-//! buffer. An ordinary region has one box, its domain; a concatenation has one per operand, a padding one for the fill and one for the operand.
+//! A region stores one or more [`Target`]s: an element for each position of a box goes to a place of a buffer that is affine in the position, perhaps from a
+//! first position on that is known at run time, perhaps combined with what is there. An ordinary region has one box, its domain; what
+//! other regions have is in `assemble`.
 
 use cranelift_entity::EntitySet;
-use pullback_ir::{Function, Op, PadSpec, Value};
+use pullback_ir::{Binary, Function, Scalar, Value};
 use pullback_optimize::fuse::{FusionRegion, Plan, RegionKind};
 
-use super::buffers::{Buffers, Copy};
+use super::buffers::{Buffers, Copy, Location, Names};
 use super::bug;
+use super::cumulate::{Along, cumulate};
 use super::eval::Eval;
-use super::nest::{Log, Nest, Position};
+use super::indexing::Windows;
+use super::nest::{Nest, Position};
 use super::reduce::{ReduceSchedules, Seen};
 use crate::error::Error;
-use crate::program::{Affine, Buffer, Index, Program, Stmt};
+use crate::program::{Affine, Expr, Index, Program, Stmt, Var};
 use crate::schedule::{
     Accesses, DomainSchedule, Group, elementwise_unroll, lanes_of_types, reduce_schedule, vectors_pay,
 };
 
-/// A value stored over a box of positions.
-struct Target {
-    value: Value,
-    /// What is added to a position of the box to get the value's; `None` for a scalar, which goes everywhere.
-    shift: Option<Vec<i64>>,
-    buffer: Buffer,
-    /// Where position 0 goes, and how far each axis moves.
-    offset: i64,
-    strides: Vec<i64>,
+/// What an element is for a position of a box.
+pub(super) enum Source {
+    /// A value's, at the position plus this.
+    Shifted(Value, Vec<i64>),
+    /// A scalar value, everywhere.
+    Scalar(Value),
+    /// A constant, everywhere.
+    Constant(Scalar),
+    /// A value's in the order of positions along an axis, which are in memory with that axis last.
+    Ordered { value: Value, order: Location, axis: usize },
 }
 
-/// Extents, and what is stored over them.
-type PositionBox = (Vec<usize>, Vec<Target>);
+/// What is stored over a box of positions, and where.
+pub(super) struct Target {
+    pub(super) source: Source,
+    pub(super) location: Location,
+    /// Where position 0 goes, and how far each axis moves.
+    pub(super) offset: i64,
+    pub(super) strides: Vec<i64>,
+    /// If that is in windows of a tensor: these, and how far the tensor's axes move.
+    pub(super) windows: Option<(Windows, Vec<i64>)>,
+    /// How the element is combined with what is there, if it does not replace it.
+    pub(super) combine: Option<Binary>,
+}
+
+/// Positions, and what is stored over them.
+pub(super) struct PositionBox {
+    pub(super) extents: Vec<usize>,
+    pub(super) targets: Vec<Target>,
+    /// An axis, of extent 1 in the box, along which elements accumulate.
+    pub(super) along: Option<Along>,
+}
+
+/// A part of a region's kernel; parts run one after the other.
+pub(super) enum Part {
+    Box(PositionBox),
+    Stmts(Vec<Stmt>),
+}
 
 /// The statements of a region's kernel.
 pub(super) fn lower(
@@ -38,6 +66,7 @@ pub(super) fn lower(
     plan: &Plan,
     buffers: &Buffers,
     region: &FusionRegion,
+    names: &mut Names,
     program: &mut Program,
 ) -> Result<Vec<Stmt>, Error> {
     let mut own = EntitySet::new();
@@ -47,10 +76,19 @@ pub(super) fn lower(
         }
     }
     let lowering = Lowering { function, buffers, own };
+    let parts = match region.kind {
+        RegionKind::Loop => vec![lowering.domain(region)?],
+        RegionKind::Assemble(inst) => lowering.assemble(inst, names, program)?,
+        RegionKind::Contraction(inst) | RegionKind::Control(inst) => {
+            return Err(bug(function, inst, "is not a region of loops"));
+        }
+    };
     let mut stmts = Vec::new();
-    for (extents, targets) in lowering.boxes(region)? {
-        if !extents.contains(&0) {
-            stmts.extend(lowering.emit(&extents, &targets, program)?);
+    for part in parts {
+        match part {
+            Part::Box(part) if part.extents.contains(&0) => {}
+            Part::Box(part) => stmts.extend(lowering.emit(&part, program)?),
+            Part::Stmts(part) => stmts.extend(part),
         }
     }
     Ok(stmts)
@@ -61,7 +99,7 @@ pub(super) fn copy(copy: &Copy, program: &mut Program) -> Vec<Stmt> {
     if copy.elements == 0 {
         return Vec::new();
     }
-    let dtype = program.buffers[copy.from].dtype;
+    let dtype = program.buffers[copy.from.buffer].dtype;
     let lanes = usize::from(lanes_of_types(std::iter::once(dtype)));
     let mut nest = Nest::new(program);
     let mut done = 0;
@@ -71,8 +109,8 @@ pub(super) fn copy(copy: &Copy, program: &mut Program) -> Vec<Stmt> {
             let (index, _) = nest.open(extent, step, &[]);
             nest.vector = (step > 1).then_some((index, step as u8));
             let at = Affine::counter(index).plus_constant(done as i64);
-            let value = nest.load(dtype, copy.from, at.clone());
-            nest.store(copy.to, at, value);
+            let value = nest.load(dtype, &copy.from, at.clone());
+            nest.store(&copy.to, at, value);
             nest.close(&[]);
             nest.vector = None;
             done += extent;
@@ -81,98 +119,40 @@ pub(super) fn copy(copy: &Copy, program: &mut Program) -> Vec<Stmt> {
     nest.finish(program)
 }
 
-/// Where an operand's positions along one axis land when padded.
-struct Landing {
-    /// The first position that is not cut off.
-    first: i64,
-    /// How many from there on.
-    count: usize,
-    /// Where the first lands.
-    start: i64,
-    /// How far apart they land; 0 for at most one position, whose distances may be beyond any buffer.
-    step: i64,
-}
-
-impl Landing {
-    fn new(spec: &PadSpec, axis: usize, operand: usize, result: usize) -> Self {
-        let (low, step) = (i128::from(spec.low[axis]), spec.interior[axis] as i128 + 1);
-        let first = if low < 0 { (-low + step - 1) / step } else { 0 };
-        let room = result as i128 - 1 - low;
-        let end = if room < 0 { 0 } else { (room / step + 1).min(operand as i128) };
-        if end <= first {
-            return Self { first: 0, count: 0, start: 0, step: 0 };
-        }
-        // Positions inside a buffer, so these fit.
-        let step = if end - first == 1 { 0 } else { step };
-        Self {
-            first: first as i64,
-            count: (end - first) as usize,
-            start: (low + first * (spec.interior[axis] as i128 + 1)) as i64,
-            step: step as i64,
-        }
-    }
-}
-
-struct Lowering<'a> {
-    function: &'a Function,
-    buffers: &'a Buffers,
+pub(super) struct Lowering<'a> {
+    pub(super) function: &'a Function,
+    pub(super) buffers: &'a Buffers,
     own: EntitySet<Value>,
 }
 
 impl<'a> Lowering<'a> {
-    /// The boxes of a region: extents and what is stored over them.
-    fn boxes(&self, region: &FusionRegion) -> Result<Vec<PositionBox>, Error> {
+    /// The box of an ordinary region.
+    fn domain(&self, region: &FusionRegion) -> Result<Part, Error> {
         let extents = region.domain.extents();
-        let whole = vec![0; extents.len()];
-        let inst = match region.kind {
-            RegionKind::Loop => {
-                let targets =
-                    region.outputs.iter().map(|&value| self.target(value, value, Some(whole.clone()), &whole));
-                return Ok(vec![(extents, targets.collect::<Result<_, _>>()?)]);
-            }
-            RegionKind::Assemble(inst) | RegionKind::Contraction(inst) => inst,
-        };
-        let &[result] = self.function.inst_results(inst) else {
-            return Err(bug(self.function, inst, "expected one result"));
-        };
-        match (self.function.op(inst), self.function.args(inst)) {
-            (Op::Concatenate { axis }, parts) => {
-                let mut boxes = Vec::new();
-                let mut start = whole.clone();
-                for &part in parts {
-                    let extents = self.function.ty(part).shape.extents();
-                    boxes.push((extents.clone(), vec![self.target(part, result, Some(whole.clone()), &start)?]));
-                    start[*axis] += extents[*axis] as i64;
-                }
-                Ok(boxes)
-            }
-            (Op::Pad(spec), &[operand, fill]) => {
-                let mut boxes = vec![(extents.clone(), vec![self.target(fill, result, None, &whole)?])];
-                let operand_extents = self.function.ty(operand).shape.extents();
-                let landing: Vec<Landing> = (0..extents.len())
-                    .map(|axis| Landing::new(spec, axis, operand_extents[axis], extents[axis]))
-                    .collect();
-                let first = landing.iter().map(|axis| axis.first).collect();
-                let start: Vec<i64> = landing.iter().map(|axis| axis.start).collect();
-                let mut target = self.target(operand, result, Some(first), &start)?;
-                for (stride, axis) in target.strides.iter_mut().zip(&landing) {
-                    *stride *= axis.step;
-                }
-                let kept = landing.iter().map(|axis| axis.count).collect();
-                boxes.push((kept, vec![target]));
-                Ok(boxes)
-            }
-            (_, _) => Err(bug(self.function, inst, "does not assemble parts")),
+        let mut targets = Vec::new();
+        for &value in &region.outputs {
+            targets.push(self.target(Source::Shifted(value, vec![0; extents.len()]), value)?);
         }
+        for &value in &region.outputs {
+            for location in self.buffers.also(value) {
+                let target = self.target(Source::Shifted(value, vec![0; extents.len()]), value)?;
+                targets.push(Target { location: location.clone(), ..target });
+            }
+        }
+        Ok(Part::Box(PositionBox { extents, targets, along: None }))
     }
 
-    /// `value`, shifted, into the buffer of `result` from position `start` on.
-    fn target(&self, value: Value, result: Value, shift: Option<Vec<i64>>, start: &[i64]) -> Result<Target, Error> {
-        let missing = || Error::Bug { stage: "lower", message: format!("{result} has no buffer") };
-        let buffer = self.buffers.get(result).ok_or_else(missing)?;
-        let strides: Vec<i64> = self.function.ty(result).shape.strides().into_iter().map(|s| s as i64).collect();
-        let offset = strides.iter().zip(start).map(|(stride, start)| stride * start).sum();
-        Ok(Target { value, shift, buffer, offset, strides })
+    /// Where a value is in memory.
+    pub(super) fn location(&self, value: Value) -> Result<&Location, Error> {
+        let missing = || Error::Bug { stage: "lower", message: format!("{value} has no buffer") };
+        self.buffers.get(value).ok_or_else(missing)
+    }
+
+    /// Elements that go to the same positions of `result`.
+    pub(super) fn target(&self, source: Source, result: Value) -> Result<Target, Error> {
+        let location = self.location(result)?.clone();
+        let strides = strides_of(self.function, result);
+        Ok(Target { source, location, offset: 0, strides, windows: None, combine: None })
     }
 
     fn eval(&self, nest: Nest, schedules: ReduceSchedules) -> Eval<'a> {
@@ -180,32 +160,32 @@ impl<'a> Lowering<'a> {
     }
 
     /// The loops over one box.
-    fn emit(&self, extents: &[usize], targets: &[Target], program: &mut Program) -> Result<Vec<Stmt>, Error> {
-        let (schedule, schedules) = self.plan(extents, targets, program)?;
+    fn emit(&self, part: &PositionBox, program: &mut Program) -> Result<Vec<Stmt>, Error> {
+        let (schedule, schedules) = self.plan(part, program)?;
         let mut eval = self.eval(Nest::new(program), schedules);
-        let position = Position::from_elem(Affine::default(), extents.len());
-        emit_level(&mut eval, &schedule, 0, position, targets)?;
+        let position = Position::from_elem(Affine::default(), part.extents.len());
+        Emission { part, schedule: &schedule }.level(&mut eval, 0, position, false)?;
         Ok(eval.nest.finish(program))
     }
 
     /// Evaluates once on paper and chooses how to run it.
-    fn plan(
-        &self,
-        extents: &[usize],
-        targets: &[Target],
-        program: &Program,
-    ) -> Result<(DomainSchedule, ReduceSchedules), Error> {
+    fn plan(&self, part: &PositionBox, program: &Program) -> Result<(DomainSchedule, ReduceSchedules), Error> {
         let mut eval = self.eval(Nest::new(program), ReduceSchedules::default());
         let mut position = Position::new();
         let mut counters = Vec::new();
-        for &extent in extents {
+        for &extent in &part.extents {
             let index = (extent != 1).then(|| eval.nest.open(extent, 1, &[]).0);
             position.push(index.map(Affine::counter).unwrap_or_default());
             counters.push(index);
         }
-        store_all(&mut eval, targets, &position)?;
-        Ok(choose(extents, &counters, &eval.nest.log, &eval.schedules.seen))
+        leaf(&mut eval, part, &[position], false)?;
+        Ok(choose(&part.extents, &counters, &eval.nest, &eval.schedules.seen))
     }
+}
+
+/// How far the axes of a value move in memory.
+pub(super) fn strides_of(function: &Function, value: Value) -> Vec<i64> {
+    function.ty(value).shape.strides().into_iter().map(|stride| stride as i64).collect()
 }
 
 fn strides_along(accesses: &[Affine], extents: &[usize], counters: &[Option<Index>]) -> Accesses {
@@ -215,13 +195,21 @@ fn strides_along(accesses: &[Affine], extents: &[usize], counters: &[Option<Inde
     Accesses { extents: extents.to_vec(), strides: accesses.iter().map(along).collect() }
 }
 
+/// The counters of the axes of a group, whose first axis comes behind those of the group before.
+fn counters_of<'a>(groups: &[Group], number: usize, counters: &'a [Option<Index>]) -> impl Iterator<Item = Index> + 'a {
+    let first = number.checked_sub(1).map_or(0, |before| groups[before].last_axis + 1);
+    let last = groups.get(number).map_or(first, |group| group.last_axis + 1);
+    counters[first..last].iter().copied().flatten()
+}
+
 /// The schedule of a region from what an evaluation on paper touched.
 fn choose(
     extents: &[usize],
     counters: &[Option<Index>],
-    log: &Log,
+    nest: &Nest,
     seen: &[Seen],
 ) -> (DomainSchedule, ReduceSchedules) {
+    let log = &nest.log;
     let domain = strides_along(&log.accesses, extents, counters);
     let groups = domain.collapse();
     let outer: usize = groups.len().saturating_sub(1);
@@ -251,69 +239,151 @@ fn choose(
                 lanes = 1;
             }
         }
-        let rows_pay = fold_groups.last().is_some_and(|group| vectors_pay(&folded, group.last_axis, 0));
+        let last = fold_groups.len().saturating_sub(1);
+        let rows_pay = fold_groups.last().is_some_and(|group| vectors_pay(&folded, group.last_axis, 0))
+            && !nest.needs_scalars(counters_of(&fold_groups, last, &reduction.counters));
         let schedule = reduce_schedule(fold_groups, if rows_pay { row_lanes } else { 1 });
         schedules.chosen.insert(reduction.inst, schedule);
     }
-    if let Some(group) = innermost
-        && (group.extent < usize::from(lanes) || !vectors_pay(&domain, group.last_axis, weight))
-    {
-        lanes = 1;
+    if let Some(group) = innermost {
+        let stays = |counter: Option<Index>| {
+            log.stores.iter().any(|store| counter.is_some_and(|counter| store.coefficient(counter) == 0))
+        };
+        let needs_scalars =
+            stays(counters[group.last_axis]) || nest.needs_scalars(counters_of(&groups, outer, counters));
+        if group.extent < usize::from(lanes) || needs_scalars || !vectors_pay(&domain, group.last_axis, weight) {
+            lanes = 1;
+        }
     }
     let unroll = if seen.is_empty() { innermost.map_or(1, |g| elementwise_unroll(g.extent, lanes, weight)) } else { 1 };
     (DomainSchedule { groups, lanes, unroll }, schedules)
 }
 
-fn emit_level(
-    eval: &mut Eval<'_>,
-    s: &DomainSchedule,
-    level: usize,
-    position: Position,
-    targets: &[Target],
-) -> Result<(), Error> {
-    let Some(&Group { last_axis, extent }) = s.groups.get(level) else {
-        return store_all(eval, targets, &position);
-    };
-    if level + 1 < s.groups.len() {
-        let (index, _) = eval.nest.open(extent, 1, &[]);
-        let mut inner = position;
-        inner[last_axis] = Affine::counter(index);
-        emit_level(eval, s, level + 1, inner, targets)?;
-        eval.nest.close(&[]);
-        return Ok(());
+/// The loops over a box while they are written.
+struct Emission<'a> {
+    part: &'a PositionBox,
+    schedule: &'a DomainSchedule,
+}
+
+impl Emission<'_> {
+    /// The loops from a group of axes inwards. `guarded` says that a condition for storing anything has been asked.
+    fn level(&self, eval: &mut Eval<'_>, level: usize, position: Position, guarded: bool) -> Result<(), Error> {
+        if !guarded && let Some(windows) = self.guard(level) {
+            let inside = eval.inside(windows, &position)?;
+            let Some(inside) = inside else { return self.level(eval, level, position, true) };
+            eval.nest.open_condition(inside);
+            self.level(eval, level, position, true)?;
+            eval.nest.close_condition();
+            return Ok(());
+        }
+        let s = self.schedule;
+        let Some(&Group { last_axis, extent }) = s.groups.get(level) else {
+            return leaf(eval, self.part, &[position], guarded);
+        };
+        if level + 1 < s.groups.len() {
+            let (index, _) = eval.nest.open(extent, 1, &[]);
+            let mut inner = position;
+            inner[last_axis] = Affine::counter(index);
+            self.level(eval, level + 1, inner, guarded)?;
+            eval.nest.close(&[]);
+            return Ok(());
+        }
+        let mut done = 0;
+        for (copies, lanes) in [(s.unroll, s.lanes), (1, s.lanes), (1, 1)] {
+            let step = copies * usize::from(lanes);
+            let span = (extent - done) / step * step;
+            if span == 0 {
+                continue;
+            }
+            let (index, _) = eval.nest.open(span, step, &[]);
+            eval.nest.vector = (lanes > 1).then_some((index, lanes));
+            let at = |copy: usize| {
+                let mut position = position.clone();
+                position[last_axis] = Affine::counter(index).plus_constant((done + copy * usize::from(lanes)) as i64);
+                position
+            };
+            leaf(eval, self.part, &(0..copies).map(at).collect::<Vec<_>>(), guarded)?;
+            eval.nest.vector = None;
+            eval.nest.close(&[]);
+            done += span;
+        }
+        Ok(())
     }
-    let mut done = 0;
-    for (copies, lanes) in [(s.unroll, s.lanes), (1, s.lanes), (1, 1)] {
-        let step = copies * usize::from(lanes);
-        let span = (extent - done) / step * step;
-        if span == 0 {
-            continue;
+
+    /// The windows of the box's target, if where they are is known outside the loops from a level inwards.
+    fn guard(&self, level: usize) -> Option<&Windows> {
+        let [Target { windows: Some((windows, _)), .. }] = &self.part.targets[..] else { return None };
+        let known = |axis: usize| {
+            let outside = level.checked_sub(1).is_some_and(|before| axis <= self.schedule.groups[before].last_axis);
+            outside || self.part.extents[axis] == 1
+        };
+        windows.batch_axes().all(known).then_some(windows)
+    }
+}
+
+/// Evaluates and stores every target at positions of the box.
+fn leaf(eval: &mut Eval<'_>, part: &PositionBox, positions: &[Position], guarded: bool) -> Result<(), Error> {
+    if let (Some(along), [target]) = (&part.along, &part.targets[..]) {
+        return cumulate(eval, along, target, positions);
+    }
+    for position in positions {
+        let mut inside = None;
+        if let ([Target { windows: Some((windows, _)), .. }], false) = (&part.targets[..], guarded) {
+            inside = eval.inside(windows, position)?;
         }
-        let (index, _) = eval.nest.open(span, step, &[]);
-        eval.nest.vector = (lanes > 1).then_some((index, lanes));
-        for copy in 0..copies {
-            let mut position = position.clone();
-            position[last_axis] = Affine::counter(index).plus_constant((done + copy * usize::from(lanes)) as i64);
-            store_all(eval, targets, &position)?;
+        if let Some(inside) = inside {
+            eval.nest.open_condition(inside);
         }
-        eval.nest.vector = None;
-        eval.nest.close(&[]);
-        done += span;
+        store_all(eval, &part.targets, position)?;
+        if inside.is_some() {
+            eval.nest.close_condition();
+        }
     }
     Ok(())
 }
 
-/// Evaluates and stores every target at a position of the box.
+/// Evaluates and stores every target at a position of the box. Where a target takes the place of what is read for others, all are evaluated first.
 fn store_all(eval: &mut Eval<'_>, targets: &[Target], position: &Position) -> Result<(), Error> {
+    let together = targets.iter().any(|target| eval.buffers.overwrites(&target.location));
+    let mut waiting = Vec::new();
     for target in targets {
-        let at: Position = match &target.shift {
-            Some(shift) => position.iter().zip(shift).map(|(axis, &by)| axis.plus_constant(by)).collect(),
-            None => Position::new(),
-        };
-        let value = eval.eval(target.value, &at)?;
-        let axes = target.strides.iter().zip(position);
-        let index = axes.fold(Affine::constant(target.offset), |sum, (&stride, axis)| sum.plus(axis, stride));
-        eval.nest.store(target.buffer, index, value);
+        let value = element(eval, &target.source, position)?;
+        if together {
+            waiting.push((target, value));
+        } else {
+            store(eval, target, position, value)?;
+        }
     }
+    waiting.into_iter().try_for_each(|(target, value)| store(eval, target, position, value))
+}
+
+/// The element for a position of the box.
+pub(super) fn element(eval: &mut Eval<'_>, source: &Source, position: &Position) -> Result<Var, Error> {
+    match source {
+        Source::Shifted(value, shift) => {
+            let at: Position = position.iter().zip(shift).map(|(axis, &by)| axis.plus_constant(by)).collect();
+            eval.eval(*value, &at)
+        }
+        Source::Scalar(value) => eval.eval(*value, &Position::new()),
+        Source::Constant(scalar) => Ok(eval.nest.constant(*scalar)),
+        Source::Ordered { value, order, axis } => eval.ordered(*value, order, *axis, position),
+    }
+}
+
+/// Stores an element where it goes for a position of the box.
+pub(super) fn store(eval: &mut Eval<'_>, target: &Target, position: &Position, value: Var) -> Result<(), Error> {
+    let axes = target.strides.iter().zip(position);
+    let mut index = axes.fold(Affine::constant(target.offset), |sum, (&stride, axis)| sum.plus(axis, stride));
+    if let Some((windows, strides)) = &target.windows {
+        let origin = eval.origin(windows, position)?;
+        index = strides.iter().zip(&origin).fold(index, |sum, (&stride, start)| sum.plus(start, stride));
+    }
+    let mut value = value;
+    if let Some(op) = target.combine {
+        let dtype = eval.nest.ty(value).dtype;
+        let there = eval.nest.load_here(dtype, &target.location, index.clone());
+        value = eval.nest.apply(dtype, &[there, value], 1, |a| Expr::Binary(op, a[0], a[1]));
+    }
+    eval.nest.store(&target.location, index, value);
     Ok(())
 }

@@ -2,7 +2,10 @@
 
 use pullback_ir::{Binary, Comparison, ParseError, Reduction, Unary};
 
+use smallvec::SmallVec;
+
 use super::Parser;
+use crate::call::{Routine, RuntimeCall, View, ViewAxis};
 use crate::program::{Affine, Expr, Gemm, Matrix, Place, Var, VarType};
 
 impl Parser<'_> {
@@ -38,6 +41,7 @@ impl Parser<'_> {
                 Expr::Select(x, y, z)
             }
             "convert" => Expr::Convert(self.var()?),
+            "bitcast" => Expr::Bitcast(self.var()?),
             "reduce_lanes" => {
                 let kind = self.one_of(Reduction::ALL, Reduction::kind_name, "a reduction")?;
                 Expr::ReduceLanes(kind, self.var()?)
@@ -135,6 +139,42 @@ impl Parser<'_> {
         self.cursor.expect("*")?;
         let rhs = self.matrix()?;
         Ok(Gemm { dtype, m, n, k, out, lhs, rhs, accumulate })
+    }
+
+    /// `argsort descending %order[0; 8 by 1], …`: a routine with its flags, then its views.
+    pub(super) fn call(&mut self) -> Result<RuntimeCall, ParseError> {
+        let start = self.cursor.start();
+        let mut words = Vec::new();
+        while !self.cursor.peek_word().is_empty() {
+            words.push(self.cursor.word());
+        }
+        let Some(routine) = Routine::all().into_iter().find(|routine| routine.words() == words) else {
+            let found = words.join(" ");
+            return Err(self.cursor.fail_at(start, format!("found `{found}`, expected a routine of the runtime")));
+        };
+        let mut views = vec![self.view()?];
+        while self.cursor.eat(",") {
+            views.push(self.view()?);
+        }
+        Ok(RuntimeCall { routine, views })
+    }
+
+    /// `%x[i0; 3 by 8, 2 by 1]`: first position, then extent and stride of each axis.
+    fn view(&mut self) -> Result<View, ParseError> {
+        let buffer = self.buffer_name()?;
+        self.cursor.expect("[")?;
+        let index = self.affine()?;
+        let mut axes = SmallVec::new();
+        self.cursor.expect(";")?;
+        loop {
+            let extent = self.cursor.size()?;
+            self.cursor.keyword("by")?;
+            axes.push(ViewAxis { extent, stride: self.cursor.integer()? });
+            if !self.cursor.eat(",") {
+                self.cursor.expect("]")?;
+                return Ok(View { buffer, index, axes });
+            }
+        }
     }
 
     /// A sum of counters with factors, and at most one constant.

@@ -11,6 +11,7 @@
 
 mod cursor;
 mod expr;
+mod step;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use std::sync::Arc;
 use pullback_ir::parse::parse_literal;
 use pullback_ir::{DType, Literal, ParseError, Scalar, Type};
 
-use crate::program::{Buffer, BufferData, Carried, For, Index, Kernel, Program, Space, Stmt, Var, VarType};
+use crate::program::{Bind, Buffer, BufferData, Carried, For, If, Index, Program, Space, Stmt, Var, VarType};
 use crate::verify::MAX_DEPTH;
 use cursor::Cursor;
 
@@ -64,18 +65,7 @@ impl<'a> Parser<'a> {
         }
         self.cursor.keyword("arena")?;
         self.program.arena_bytes = self.cursor.size()?;
-        while self.cursor.eat_word("kernel") {
-            let name: Arc<str> = self.cursor.name('@')?.into();
-            let about = self.cursor.string()?.to_owned();
-            self.cursor.expect("{")?;
-            let mut body = Vec::new();
-            let start = self.cursor.start();
-            if self.statements(&mut body, 0)? == End::Yield {
-                return Err(self.cursor.fail_at(start, "a `yield` in a kernel, expected one in a loop"));
-            }
-            self.program.kernels.push(Kernel { name, about, body });
-        }
-        self.cursor.expect("}")?;
+        self.program.body = self.steps(0)?;
         self.cursor.end()
     }
 
@@ -170,9 +160,18 @@ impl<'a> Parser<'a> {
                     self.cursor.word();
                     Stmt::Gemm(Box::new(self.gemm()?))
                 }
+                "bind" => {
+                    self.cursor.word();
+                    Stmt::Bind(self.bind()?)
+                }
+                "if" => self.conditional(depth)?,
+                "call" => {
+                    self.cursor.word();
+                    Stmt::Call(Box::new(self.call()?))
+                }
                 word if word.starts_with('v') => self.assignment(depth)?,
                 found => {
-                    let rule = "an assignment, `store`, `for`, `gemm`, `yield` or `}`";
+                    let rule = "an assignment, `store`, `for`, `gemm`, `bind`, `if`, `call`, `yield` or `}`";
                     return Err(self.cursor.fail_at(start, format!("found `{found}`, expected {rule}")));
                 }
             };
@@ -204,18 +203,7 @@ impl<'a> Parser<'a> {
             return Err(self.cursor.fail(format!("loops nested more than {MAX_DEPTH} deep")));
         }
         self.cursor.keyword("for")?;
-        let (place, number) = self.number('i', "a counter")?;
-        let index = self.program.index();
-        if self.counters.insert(number, index).is_some() {
-            return Err(self.cursor.fail_at(place, format!("a second loop with the counter i{number}")));
-        }
-        self.cursor.expect("=")?;
-        let zero = self.cursor.start();
-        if self.cursor.integer()? != 0 {
-            return Err(self.cursor.fail_at(zero, "expected 0, where every counter begins"));
-        }
-        self.cursor.keyword("to")?;
-        let extent = self.cursor.integer()?;
+        let (index, extent) = self.counter()?;
         self.cursor.keyword("step")?;
         let step = self.cursor.integer()?;
         let carried = self.carried()?;
@@ -247,6 +235,53 @@ impl<'a> Parser<'a> {
             carried.push(Carried { param, init, next, result });
         }
         Ok(Stmt::For(Box::new(For { index, extent, step, carried, body })))
+    }
+
+    /// `i0 = v1 below 7`.
+    fn bind(&mut self) -> Result<Bind, ParseError> {
+        let index = self.new_counter()?;
+        self.cursor.expect("=")?;
+        let var = self.var()?;
+        self.cursor.keyword("below")?;
+        Ok(Bind { index, var, extent: self.cursor.integer()? })
+    }
+
+    /// `if v0 { … }`.
+    fn conditional(&mut self, depth: usize) -> Result<Stmt, ParseError> {
+        if depth == MAX_DEPTH {
+            return Err(self.cursor.fail(format!("loops nested more than {MAX_DEPTH} deep")));
+        }
+        self.cursor.keyword("if")?;
+        let condition = self.var()?;
+        self.cursor.expect("{")?;
+        let mut body = Vec::new();
+        let start = self.cursor.start();
+        match self.statements(&mut body, depth + 1)? {
+            End::Brace => Ok(Stmt::If(Box::new(If { condition, body }))),
+            End::Yield => Err(self.cursor.fail_at(start, "a `yield` under a condition, expected one in a loop")),
+        }
+    }
+
+    /// A counter that is not there yet.
+    fn new_counter(&mut self) -> Result<Index, ParseError> {
+        let (place, number) = self.number('i', "a counter")?;
+        let index = self.program.index();
+        match self.counters.insert(number, index) {
+            None => Ok(index),
+            Some(_) => Err(self.cursor.fail_at(place, format!("a second loop with the counter i{number}"))),
+        }
+    }
+
+    /// `i0 = 0 to 8`.
+    fn counter(&mut self) -> Result<(Index, i64), ParseError> {
+        let index = self.new_counter()?;
+        self.cursor.expect("=")?;
+        let zero = self.cursor.start();
+        if self.cursor.integer()? != 0 {
+            return Err(self.cursor.fail_at(zero, "expected 0, where every counter begins"));
+        }
+        self.cursor.keyword("to")?;
+        Ok((index, self.cursor.integer()?))
     }
 
     /// `carry (v1 = v0 : f32, …)`: inside and initial values.

@@ -7,7 +7,7 @@ use super::Checker;
 use crate::program::{Affine, Buffer, Gemm, Matrix, Place, Space, Var, VarType};
 
 /// The largest extent and stride of a matrix: offsets then fit 128 bits here and 64 bits in the kernel that is called.
-const MAX_SIZE: i128 = MAX_ELEMENTS as i128;
+pub(super) const MAX_SIZE: i128 = MAX_ELEMENTS as i128;
 
 /// The least and the greatest value of an expression.
 type Range = (i128, i128);
@@ -52,7 +52,7 @@ impl Checker<'_> {
         data.dtype == dtype
     }
 
-    fn check_inside(&mut self, buffer: Buffer, (low, high): Range) {
+    pub(super) fn check_inside(&mut self, buffer: Buffer, (low, high): Range) {
         let Some(data) = self.program.buffers.get(buffer) else { return };
         if self.unreachable == 0 && (low < 0 || high >= data.elements as i128) {
             let (name, elements) = (&data.name, data.elements);
@@ -61,7 +61,7 @@ impl Checker<'_> {
     }
 
     /// Inputs and constants have their elements from the start, others once something is stored.
-    fn check_loadable(&mut self, buffer: Buffer) {
+    pub(super) fn check_loadable(&mut self, buffer: Buffer) {
         let Some(data) = self.program.buffers.get(buffer) else { return };
         let is_stored = match data.space {
             Space::Input(_) | Space::Constant(_) => true,
@@ -72,7 +72,7 @@ impl Checker<'_> {
         }
     }
 
-    fn check_storable(&mut self, buffer: Buffer) {
+    pub(super) fn check_storable(&mut self, buffer: Buffer) {
         let Some(data) = self.program.buffers.get(buffer) else { return };
         match data.space {
             Space::Input(_) => self.report(format!("a store to %{}, an input", data.name)),
@@ -150,6 +150,6 @@ impl Checker<'_> {
 }
 
 /// The range of a sum with a term that takes values from 0 to `reach`, both included.
-fn widen((low, high): Range, reach: i128) -> Range {
+pub(super) fn widen((low, high): Range, reach: i128) -> Range {
     (low.saturating_add(reach.min(0)), high.saturating_add(reach.max(0)))
 }

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use pullback_ir::types::MAX_ELEMENTS;
 
 use super::Checker;
-use crate::memory::{ALIGNMENT, lifetimes};
-use crate::program::{Buffer, BufferData, Space};
+use crate::memory::{ALIGNMENT, Timeline};
+use crate::program::{Buffer, BufferData, Program, Space};
+use crate::step::Step;
 
 impl Checker<'_> {
     pub(super) fn check_buffers(&mut self) {
@@ -64,12 +65,12 @@ impl Checker<'_> {
         }
     }
 
-    /// Buffers of the arena that live at one time are apart: a sweep over the kernels with the live buffers by offset. As long as those are
+    /// Buffers of the arena that live at one time are apart: a sweep over the events with the live buffers by offset. As long as those are
     /// apart, one that begins can only meet the last before it and the first behind it.
     pub(super) fn check_memory(&mut self) {
         let program = self.program;
-        let lifetimes = lifetimes(program);
-        let mut begin: Vec<Vec<Buffer>> = vec![Vec::new(); program.kernels.len()];
+        let Timeline { events, lifetimes } = Timeline::new(program);
+        let mut begin: Vec<Vec<Buffer>> = vec![Vec::new(); events];
         let mut end = begin.clone();
         for (buffer, data) in program.buffers.iter() {
             if let (Space::Arena(_), Some((first, last)), true) = (&data.space, lifetimes[buffer], bytes(data) > 0) {
@@ -85,8 +86,8 @@ impl Checker<'_> {
                 let behind = live.range(start..).next().filter(|entry| *entry.0 < stop);
                 if let Some((_, &other)) = before.or(behind) {
                     let name = |buffer: Buffer| &program.buffers[buffer].name;
-                    let (one, two, kernel) = (name(other), name(buffer), &program.kernels[number].name);
-                    self.report(format!("%{one} and %{two} share memory and are both alive in kernel @{kernel}"));
+                    let (one, two, place) = (name(other), name(buffer), event_name(program, number));
+                    self.report(format!("%{one} and %{two} share memory and are both alive in {place}"));
                 } else {
                     live.insert(start, buffer);
                 }
@@ -113,4 +114,29 @@ impl Checker<'_> {
 /// Cannot overflow: the number of elements is checked first.
 fn bytes(data: &BufferData) -> usize {
     data.elements * data.dtype.bytes()
+}
+
+/// What an event of the [`Timeline`] is, for messages.
+fn event_name(program: &Program, event: usize) -> String {
+    let mut names = Vec::new();
+    collect_names(&program.body, &mut names);
+    names.get(event).cloned().unwrap_or_default()
+}
+
+fn collect_names(steps: &[Step], names: &mut Vec<String>) {
+    for step in steps {
+        match step {
+            Step::Kernel(kernel) => names.push(format!("kernel @{}", kernel.name)),
+            Step::Loop(inner) => collect_names(&inner.body, names),
+            Step::While(inner) => {
+                collect_names(&inner.before, names);
+                names.push("the condition of a loop".into());
+                collect_names(&inner.body, names);
+            }
+            Step::Branch(inner) => {
+                names.push("the selector of a branch".into());
+                inner.cases.iter().for_each(|case| collect_names(case, names));
+            }
+        }
+    }
 }

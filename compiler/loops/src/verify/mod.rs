@@ -4,19 +4,24 @@
 //! [`program`](crate::program), in these groups:
 //!
 //! * here: names, loops, single assignment, scope;
+//! * `step`: control flow around kernels;
 //! * `types`: operand and result types of expressions, legal vectors;
 //! * `access`: every access of every iteration stays inside its buffer, nothing is stored to what is read only or loaded before
 //!   something is stored, matrix products do not overlap their operands;
+//! * `call`: the same for calls of the runtime;
 //! * `buffers`: positions of arguments and results, constants, and that buffers of the arena that live at one time are apart.
 //!
-//! Loops are rectangular: a counter's range does not depend on other counters. So the least and the greatest value of an affine
+//! Loops are rectangular: a counter's range does not depend on other counters; that of one bound to a variable is its limit's alone. So the least and the greatest value of an affine
 //! expression are sums of extremes of its terms, each is reached, and the check of an access is exact. Computation is in
-//! 128 bits and saturates, which no comparison here can notice. The body of a loop without iterations accesses nothing.
+//! 128 bits and saturates, which no comparison here can notice. The body of a loop without iterations accesses nothing. The same holds for
+//! loops around kernels, whose counters are in scope in all kernels inside.
 //!
 //! Time is linear in the program but for the sorting of names. [`Verified`] can only be made here.
 
 mod access;
 mod buffers;
+mod call;
+mod step;
 mod types;
 
 use std::collections::HashSet;
@@ -24,9 +29,10 @@ use std::fmt;
 use std::ops::Deref;
 
 use cranelift_entity::{EntitySet, SecondaryMap};
+use pullback_ir::DType;
 
 use crate::print::stmts_to_strings;
-use crate::program::{Buffer, For, Index, Kernel, Program, Stmt, Var, VarType};
+use crate::program::{Bind, Buffer, For, If, Index, Kernel, Program, Stmt, Var, VarType};
 
 /// How deep loops may be nested: what walks a program recurses this deep.
 pub const MAX_DEPTH: usize = 128;
@@ -107,10 +113,7 @@ pub fn check(program: &Program) -> Vec<VerifyError> {
     let mut checker = Checker::new(program);
     checker.check_names();
     checker.check_buffers();
-    for kernel in &program.kernels {
-        checker.check_kernel(kernel);
-    }
-    checker.kernel = None;
+    checker.steps(&program.body);
     // The memory plan is judged by what statements touch, which has to exist.
     if checker.found.is_empty() {
         checker.check_memory();
@@ -145,7 +148,9 @@ struct Checker<'a> {
     open: Vec<Var>,
     /// For each counter in scope the largest value.
     last: SecondaryMap<Index, Option<i64>>,
-    /// The counters of the loops seen.
+    /// Counters bound to variables that are in scope, in order.
+    bound: Vec<Index>,
+    /// The counters of the loops seen, and those bound to variables.
     counters: EntitySet<Index>,
     /// The buffers that something is stored to.
     stored: EntitySet<Buffer>,
@@ -164,6 +169,7 @@ impl<'a> Checker<'a> {
             scope: SecondaryMap::with_capacity(program.vars.len()),
             open: Vec::new(),
             last: SecondaryMap::new(),
+            bound: Vec::new(),
             counters: EntitySet::new(),
             stored: EntitySet::new(),
             depth: 0,
@@ -185,7 +191,7 @@ impl<'a> Checker<'a> {
         let program = self.program;
         self.check_name("the program", &program.name);
         let mut seen = HashSet::new();
-        for kernel in &program.kernels {
+        for kernel in program.kernels() {
             self.check_name("a kernel", &kernel.name);
             if !seen.insert(&kernel.name) {
                 self.report(format!("two kernels are named @{}", kernel.name));
@@ -212,9 +218,11 @@ impl<'a> Checker<'a> {
         self.statements(&kernel.body);
         self.stmt = None;
         self.leave_scope(0);
+        self.kernel = None;
     }
 
     fn statements(&mut self, stmts: &'a [Stmt]) {
+        let outer = self.bound.len();
         for stmt in stmts {
             if self.found.len() >= MAX_ERRORS {
                 return;
@@ -230,8 +238,48 @@ impl<'a> Checker<'a> {
                 Stmt::Store(place, var) => self.check_store(place, *var),
                 Stmt::For(inner) => self.check_loop(stmt, inner),
                 Stmt::Gemm(gemm) => self.check_gemm(gemm),
+                Stmt::Bind(bind) => self.check_bind(bind),
+                Stmt::If(inner) => self.check_if(stmt, inner),
+                Stmt::Call(call) => self.check_call(call),
             }
         }
+        for index in self.bound.drain(outer..) {
+            self.last[index] = None;
+        }
+    }
+
+    fn check_bind(&mut self, bind: &Bind) {
+        if let Some(ty) = self.operand(0, bind.var)
+            && !(ty.dtype.is_integer() && ty.lanes == 1)
+        {
+            self.report(format!("the counter is bound to {ty}, expected a scalar of an integer type"));
+        }
+        if bind.extent < 1 {
+            self.report(format!("the counter is below {}, expected at least 1", bind.extent));
+        }
+        if self.check_counter(bind.index) {
+            self.last[bind.index] = Some(bind.extent.max(1) - 1);
+            self.bound.push(bind.index);
+        }
+    }
+
+    fn check_if(&mut self, stmt: &'a Stmt, inner: &'a If) {
+        if let Some(ty) = self.operand(0, inner.condition)
+            && ty != VarType::scalar(DType::Bool)
+        {
+            self.report(format!("the condition is {ty}, expected bool"));
+        }
+        if !self.check_depth() {
+            return;
+        }
+        let (outer, stored) = (self.open.len(), self.stored.clone());
+        self.depth += 1;
+        self.statements(&inner.body);
+        self.depth -= 1;
+        self.stmt = Some(stmt);
+        self.leave_scope(outer);
+        // Perhaps the statements do not run.
+        self.stored = stored;
     }
 
     fn check_loop(&mut self, stmt: &'a Stmt, inner: &'a For) {
@@ -240,14 +288,8 @@ impl<'a> Checker<'a> {
             let rule = "expected a step of at least 1 and a multiple of it that is not negative";
             return self.report(format!("the loop goes to {extent} by {step}, {rule}"));
         }
-        if index.as_u32() >= self.program.index_count {
-            return self.report(format!("there is no counter {index}, the program has {}", self.program.index_count));
-        }
-        if !self.counters.insert(*index) {
-            self.report("another loop has the same counter");
-        }
-        if self.depth == MAX_DEPTH {
-            return self.report(format!("loops are nested more than {MAX_DEPTH} deep"));
+        if !self.check_counter(*index) || !self.check_depth() {
+            return;
         }
         let types: Vec<Option<VarType>> =
             carried.iter().enumerate().map(|(number, carried)| self.operand(number, carried.init)).collect();
@@ -275,6 +317,25 @@ impl<'a> Checker<'a> {
         for (carried, &ty) in carried.iter().zip(&types) {
             self.assign_carried(carried.result, ty, "a result");
         }
+    }
+
+    /// A counter exists and is no other loop's.
+    fn check_counter(&mut self, index: Index) -> bool {
+        if index.as_u32() >= self.program.index_count {
+            self.report(format!("there is no counter {index}, the program has {}", self.program.index_count));
+            return false;
+        }
+        if !self.counters.insert(index) {
+            self.report("another loop has the same counter");
+        }
+        true
+    }
+
+    fn check_depth(&mut self) -> bool {
+        if self.depth == MAX_DEPTH {
+            self.report(format!("loops are nested more than {MAX_DEPTH} deep"));
+        }
+        self.depth < MAX_DEPTH
     }
 
     fn assign_carried(&mut self, var: Var, expected: Option<VarType>, what: &str) {

@@ -82,6 +82,15 @@ impl Checker<'_> {
                     self.report(format!("{x} is converted to {ty}, expected equal lanes"));
                 }
             }
+            Expr::Bitcast(x) => {
+                // A `bool` is one bit wide, whatever holds it.
+                let bits = |dtype: DType| if dtype == DType::Bool { 1 } else { 8 * dtype.bytes() };
+                if let Some(x) = self.operand(0, *x)
+                    && (bits(x.dtype) != bits(ty.dtype) || x.lanes != ty.lanes)
+                {
+                    self.report(format!("the bits of {x} as {ty}, expected equal widths and lanes"));
+                }
+            }
             Expr::ReduceLanes(kind, x) => {
                 self.check_domain(kind.info(), ty.dtype);
                 self.expect_result(ty, VarType::scalar(ty.dtype));

@@ -68,7 +68,7 @@ fn large_programs_reach_what_only_large_shapes_lead_to() {
     let mut reached = Reached::default();
     for case in (0..300).step_by(10).map(any).chain((0..200).step_by(10).map(stress)) {
         let program = lowered(&case.inlined(), true, true).unwrap();
-        for kernel in &program.kernels {
+        for kernel in program.kernels() {
             reached.count(&kernel.body);
         }
     }

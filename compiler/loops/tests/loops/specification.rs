@@ -18,7 +18,7 @@ fn block(name: &str) -> String {
 
 #[test]
 fn programs_of_the_specification_are_as_printed_and_verify() {
-    assert_eq!(blocks().len(), 4);
+    assert_eq!(blocks().len(), 6);
     for block in blocks() {
         assert_eq!(program(&block).to_string(), block);
     }
@@ -49,4 +49,8 @@ fn programs_of_the_specification_compute_what_they_say() {
     assert_eq!(found[1], Elements::Bool(x.iter().map(|&x| x >= 0.5).collect()));
     let finite = |lane: usize| if sums[lane + 4].is_finite() { sums[lane + 4] } else { sums[lane] };
     assert_eq!(found[2], Elements::F32(vec![(0..4).map(finite).fold(f32::NEG_INFINITY, f32::max)]));
+
+    let x = vec![0.5f32, -1.0, f32::NAN, 0.5, 3.0];
+    let found = run_program(&block("lookup"), &[Elements::F32(x), Elements::I64(vec![4, -1, 1])]);
+    assert_eq!(found, [Elements::F32(vec![3.0, 0.0, -1.0]), Elements::I32(vec![2, 4, 0, 3, 1])]);
 }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use pullback_ir::{DType, Elements, Literal, Scalar, Shape};
 use pullback_loops::{
-    Affine, Buffer, Expr, Index, Place, Program, Space, Stmt, Var, VarType, VerifyErrors, interpret, parse_program,
+    Affine, Buffer, Expr, Index, Kernel, Place, Program, Space, Step, Stmt, Var, VarType, VerifyErrors, interpret, parse_program,
     verify,
 };
 
@@ -55,6 +55,14 @@ const GOOD: &str = "program @f {
   }
 }
 ";
+
+/// A kernel to edit, by its position among the steps.
+fn kernel(program: &mut Program, position: usize) -> &mut Kernel {
+    match &mut program.body[position] {
+        Step::Kernel(kernel) => kernel,
+        Step::Loop(_) | Step::While(_) | Step::Branch(_) => panic!("step {position} is not a kernel"),
+    }
+}
 
 /// The messages about a program, with the places left out.
 fn messages(program: Program) -> Vec<String> {
@@ -168,11 +176,11 @@ fn scope_and_single_assignment() {
     assert_eq!(broken("load %t[3*i1]", "load %t[3*i0]"), ["a counter is used outside its loop"]);
     // What the text form cannot say.
     let mut program = parse_program(GOOD).unwrap();
-    let first = program.kernels[0].body[0].clone();
-    program.kernels[0].body.insert(1, first);
+    let first = kernel(&mut program, 0).body[0].clone();
+    kernel(&mut program, 0).body.insert(1, first);
     assert_eq!(messages(program), ["the variable is assigned a second time"]);
     let mut program = parse_program(GOOD).unwrap();
-    program.kernels[0].body.swap(0, 1);
+    kernel(&mut program, 0).body.swap(0, 1);
     assert_eq!(messages(program), ["operand 0 is used before it is assigned"]);
 }
 
@@ -193,8 +201,8 @@ fn loops() {
         ]
     );
     let mut program = parse_program(GOOD).unwrap();
-    let Stmt::For(first) = program.kernels[0].body[2].clone() else { panic!() };
-    let Stmt::For(second) = &mut program.kernels[1].body[1] else { panic!() };
+    let Stmt::For(first) = kernel(&mut program, 0).body[2].clone() else { panic!() };
+    let Stmt::For(second) = &mut kernel(&mut program, 1).body[1] else { panic!() };
     assert_ne!(first.index, second.index);
     second.index = first.index;
     assert_eq!(messages(program)[0], "another loop has the same counter");
@@ -264,7 +272,7 @@ fn buffers() {
 fn entities_that_do_not_exist() {
     let edit = |stmt: Stmt| {
         let mut program = parse_program(GOOD).unwrap();
-        program.kernels[0].body.push(stmt);
+        kernel(&mut program, 0).body.push(stmt);
         messages(program)
     };
     let (v0, none) = (Var::from_u32(0), Var::from_u32(4_000_000_000));
@@ -386,7 +394,7 @@ fn overlaps_agree_with_comparing_every_pair() {
                 }
             }
             let name = format!("k{kernel}").into();
-            program.kernels.push(pullback_loops::Kernel { name, about: String::new(), body });
+            program.body.push(Step::Kernel(Kernel { name, about: String::new(), body }));
         }
         let meets = |a: &(usize, usize, usize, usize), b: &(usize, usize, usize, usize)| {
             a.0 <= b.1 && b.0 <= a.1 && a.2 < b.3 && b.2 < a.3 && a.2 < a.3 && b.2 < b.3

@@ -14,6 +14,7 @@ use cranelift_codegen::ir::Value;
 
 use super::builder::MathBuilder;
 use super::common;
+use super::externs::ExternFn;
 use super::functions::MathUnary;
 
 /// Emits the function for `f64` or `f64x2`.
@@ -38,6 +39,11 @@ pub(super) fn unary(m: &mut MathBuilder<'_, '_>, function: MathUnary, x: Value) 
         MathUnary::Logistic => exp::logistic(m, x),
         MathUnary::Erf => erf::erf(m, x),
         MathUnary::Erfc => erf::erfc(m, x),
+        MathUnary::ErfInv => m.call_per_lane(ExternFn::ErfInv, &[x]),
+        MathUnary::Lgamma => m.call_per_lane(ExternFn::Lgamma, &[x]),
+        MathUnary::Digamma => m.call_per_lane(ExternFn::Digamma, &[x]),
+        MathUnary::BesselI0e => m.call_per_lane(ExternFn::BesselI0e, &[x]),
+        MathUnary::BesselI1e => m.call_per_lane(ExternFn::BesselI1e, &[x]),
         MathUnary::Sqrt => m.sqrt(x),
         MathUnary::Rsqrt => common::rsqrt(m, x),
         MathUnary::Sign => common::sign(m, x),

@@ -9,6 +9,7 @@ mod trig;
 use cranelift_codegen::ir::Value;
 
 use super::builder::MathBuilder;
+use super::externs::ExternFn;
 use super::functions::MathUnary;
 use super::{common, double};
 
@@ -34,6 +35,11 @@ pub(super) fn unary(m: &mut MathBuilder<'_, '_>, function: MathUnary, x: Value) 
         | MathUnary::Atan
         | MathUnary::Sinh
         | MathUnary::Cosh => m.in_double([x], |m, [x]| double::unary(m, function, x)),
+        MathUnary::ErfInv => m.call_per_lane(ExternFn::ErfInv, &[x]),
+        MathUnary::Lgamma => m.call_per_lane(ExternFn::Lgamma, &[x]),
+        MathUnary::Digamma => m.call_per_lane(ExternFn::Digamma, &[x]),
+        MathUnary::BesselI0e => m.call_per_lane(ExternFn::BesselI0e, &[x]),
+        MathUnary::BesselI1e => m.call_per_lane(ExternFn::BesselI1e, &[x]),
         MathUnary::Sqrt => m.sqrt(x),
         MathUnary::Rsqrt => common::rsqrt(m, x),
         MathUnary::Sign => common::sign(m, x),

@@ -1,0 +1,265 @@
+//! Which values share a place in memory.
+//!
+//! Two questions, answered from the reads of each region:
+//!
+//! * *Updates.* An operation that changes a part of its operand (an update of a slice, a loop whose state begins as the operand, a branch that
+//!   hands it through) needs no copy of it if nobody reads the operand afterwards. Operand and result then share a place; `a` updated to `b` updated to `c`
+//!   is a chain, named by its last value, its *head*.
+//! * *Results.* A result is best stored where it is returned. That may be where a parameter is (the state of a loop), so it must not be stored while the parameter is
+//!   still read: every read is by an earlier region, or by the same region at the very element that is stored next.
+//!
+//! Regions run in the order of the plan; the reads of a region are found by walking from what it stores down to what is in memory, as lowering does.
+
+use std::collections::BTreeMap;
+
+use cranelift_entity::packed_option::PackedOption;
+use cranelift_entity::{EntitySet, SecondaryMap};
+use pullback_ir::{Function, Inst, Op, Value};
+use pullback_optimize::fuse::{FusionRegion, Nested, Plan, RegionKind, Role, role};
+
+use super::buffers::{Places, root};
+
+/// A read of memory by a region.
+#[derive(Clone, Copy)]
+struct Read {
+    /// The value read, no alias.
+    root: Value,
+    /// Whether element `i` is read for element `i` of what the region stores, and for no other.
+    same: bool,
+    /// The operand, where the region's one operation reads it directly.
+    operand: Option<usize>,
+}
+
+/// What shares a place.
+pub(super) struct Reuse {
+    /// The last value of the chain of updates that a value is in, if it is not that itself.
+    pub(super) heads: SecondaryMap<Value, PackedOption<Value>>,
+    /// For each value that is stored where it is returned the positions among the results; at several only if its region can store it several times.
+    pub(super) results: BTreeMap<Value, Vec<usize>>,
+}
+
+impl Reuse {
+    pub(super) fn new(function: &Function, plan: &Plan, places: &Places) -> Self {
+        let analysis = Analysis::new(function, plan);
+        let (heads, first) = analysis.chains();
+        let results = analysis.results(places, &heads, &first);
+        Self { heads, results }
+    }
+}
+
+struct Analysis<'a> {
+    function: &'a Function,
+    plan: &'a Plan,
+    /// The reads of each region.
+    reads: Vec<Vec<Read>>,
+    /// The last region that reads a value, and the region that stores it.
+    last_read: SecondaryMap<Value, Option<usize>>,
+    stored_by: SecondaryMap<Value, Option<usize>>,
+    returned: EntitySet<Value>,
+}
+
+impl<'a> Analysis<'a> {
+    fn new(function: &'a Function, plan: &'a Plan) -> Self {
+        let mut last_read = SecondaryMap::new();
+        let mut stored_by = SecondaryMap::new();
+        let mut reads = Vec::with_capacity(plan.regions.len());
+        for (number, region) in plan.regions.iter().enumerate() {
+            let found = reads_of(function, plan, region);
+            for read in &found {
+                last_read[read.root] = Some(number);
+            }
+            reads.push(found);
+            for &value in &region.outputs {
+                stored_by[value] = Some(number);
+            }
+        }
+        let mut returned = EntitySet::new();
+        returned.extend(function.results().iter().map(|&result| root(function, result)));
+        Self { function, plan, reads, last_read, stored_by, returned }
+    }
+
+    /// The chains of updates: for each value in one its head, and for each head the first value.
+    fn chains(&self) -> (SecondaryMap<Value, PackedOption<Value>>, SecondaryMap<Value, PackedOption<Value>>) {
+        let mut heads: SecondaryMap<Value, PackedOption<Value>> = SecondaryMap::new();
+        let mut first: SecondaryMap<Value, PackedOption<Value>> = SecondaryMap::new();
+        for &inst in self.function.insts().iter().rev() {
+            for (position, &value) in self.function.inst_results(inst).iter().enumerate() {
+                let Some(operand) = self.updated(inst, position) else { continue };
+                let head = heads[value].expand().unwrap_or(value);
+                // A parameter is where the caller says; whether that is the head's place, `results` finds out.
+                if self.stored_by[operand].is_some() && heads[operand].is_none() {
+                    heads[operand] = head.into();
+                    first[head] = operand.into();
+                }
+            }
+        }
+        (heads, first)
+    }
+
+    /// The value in whose place the result of an instruction may be stored without a copy: not read in another way there, nor later.
+    fn updated(&self, inst: Inst, position: usize) -> Option<Value> {
+        let value = *self.function.inst_results(inst).get(position)?;
+        let region = self.stored_by[value]?;
+        let operand = updated_operand(self.function, self.plan, inst, position)?;
+        let target = root(self.function, *self.function.args(inst).get(operand)?);
+        let elements = |value| (self.function.ty(value).dtype, self.function.ty(value).elements());
+        let mut reads = self.reads[region].iter().filter(|read| read.root == target);
+        let only = reads.all(|read| read.operand == Some(operand)) && self.last_read[target] == Some(region);
+        let is_dead = only && !self.returned.contains(target) && elements(target) == elements(value);
+        is_dead.then_some(target)
+    }
+
+    /// Which values are stored where they are returned.
+    fn results(
+        &self,
+        places: &Places,
+        heads: &SecondaryMap<Value, PackedOption<Value>>,
+        first: &SecondaryMap<Value, PackedOption<Value>>,
+    ) -> BTreeMap<Value, Vec<usize>> {
+        let mut found: BTreeMap<Value, Vec<usize>> = BTreeMap::new();
+        for (position, &result) in self.function.results().iter().enumerate() {
+            let value = root(self.function, result);
+            // A value that is returned is not updated, so it is the head of its chain.
+            let Some(region) = self.stored_by[value].filter(|_| heads[value].is_none()) else { continue };
+            let begin = first[value].expand().unwrap_or(value);
+            let begins = self.stored_by[begin].unwrap_or(region);
+            if !self.may_overwrite(begin, begins, position, places) {
+                continue;
+            }
+            let positions = found.entry(value).or_default();
+            if positions.is_empty() || self.plan.regions[region].kind == RegionKind::Loop {
+                positions.push(position);
+            }
+        }
+        found
+    }
+
+    /// Whether the place of a result may be stored to from the region on that stores `begin`.
+    fn may_overwrite(&self, begin: Value, region: usize, position: usize, places: &Places) -> bool {
+        let place = &places.results[position];
+        let params = self.function.params().iter().zip(&places.params);
+        params.filter(|(_, at)| at.buffer == place.buffer).all(|(&param, at)| {
+            let read_behind = self.last_read[param].is_some_and(|last| last > region);
+            if read_behind || self.returned.contains(param) {
+                return false;
+            }
+            let inst = self.function.def_inst(begin);
+            let update = inst.and_then(|inst| {
+                let result = self.function.inst_results(inst).iter().position(|&value| value == begin)?;
+                updated_operand(self.function, self.plan, inst, result)
+            });
+            let is_loop = self.plan.regions[region].kind == RegionKind::Loop;
+            let mut reads = self.reads[region].iter().filter(|read| read.root == param);
+            reads.all(|read| {
+                let is_update = update.is_some() && read.operand == update;
+                at == place && (is_update || is_loop && read.same)
+            })
+        })
+    }
+}
+
+/// The operand whose elements a result begins as, if the instruction can change them where they are.
+fn updated_operand(function: &Function, plan: &Plan, inst: Inst, position: usize) -> Option<usize> {
+    match function.op(inst) {
+        Op::Scan(spec) => (position < spec.carry).then_some(spec.consts + position),
+        Op::While(spec) => Some(spec.consts + position),
+        Op::Cond | Op::Switch => {
+            let cases = plan.nested.get(&inst)?;
+            cases.iter().find_map(|case| passed_on(case, position)).map(|param| 1 + param)
+        }
+        op => super::assemble::updated_operand(op),
+    }
+}
+
+/// The parameter that a region yields at a position, as it is or updated.
+fn passed_on(case: &Nested, position: usize) -> Option<usize> {
+    let Nested { function, plan } = case;
+    let mut value = root(function, *function.results().get(position)?);
+    while let Some(inst) = function.def_inst(value) {
+        let result = function.inst_results(inst).iter().position(|&result| result == value)?;
+        let operand = updated_operand(function, plan, inst, result)?;
+        value = root(function, *function.args(inst).get(operand)?);
+    }
+    function.params().iter().position(|&param| param == value)
+}
+
+/// What a region reads from memory.
+fn reads_of(function: &Function, plan: &Plan, region: &FusionRegion) -> Vec<Read> {
+    let mut walk =
+        Walk { function, plan, own: EntitySet::new(), seen: [EntitySet::new(), EntitySet::new()], reads: Vec::new() };
+    for &inst in &region.members {
+        walk.own.extend(function.inst_results(inst).iter().copied());
+    }
+    match region.kind {
+        RegionKind::Loop => region.outputs.iter().for_each(|&output| walk.value(output, true, None)),
+        RegionKind::Assemble(inst) | RegionKind::Contraction(inst) | RegionKind::Control(inst) => {
+            for (operand, &arg) in function.args(inst).iter().enumerate() {
+                match (function.op(inst), operand) {
+                    (Op::DynamicUpdateSlice, 1) => walk.update(inst, arg),
+                    (_, _) => walk.value(arg, false, Some(operand)),
+                }
+            }
+        }
+    }
+    walk.reads
+}
+
+struct Walk<'a> {
+    function: &'a Function,
+    plan: &'a Plan,
+    own: EntitySet<Value>,
+    /// What was walked at another position and at the same one.
+    seen: [EntitySet<Value>; 2],
+    reads: Vec<Read>,
+}
+
+impl Walk<'_> {
+    /// The value that a value is read from memory as, if it is.
+    fn in_memory(&self, value: Value) -> Option<Value> {
+        let root = root(self.function, value);
+        let stored = self.function.def_inst(root).is_none_or(|inst| {
+            self.plan.stored.contains(root) && !self.own.contains(root) || role(self.function, inst) == Role::Array
+        });
+        (stored || root != value).then_some(root)
+    }
+
+    /// What the update of a slice reads. An element of that very slice is read for the element that is stored over it, so it counts as the operand's.
+    fn update(&mut self, inst: Inst, value: Value) {
+        let function = self.function;
+        let def = function.def_inst(value).filter(|_| self.in_memory(value).is_none());
+        let Some(def) = def else { return self.value(value, false, Some(1)) };
+        let (args, updated) = (function.args(def), function.args(inst));
+        match function.op(def) {
+            Op::DynamicSlice(shape)
+                if args[0] == updated[0] && args[1..] == updated[2..] && **shape == function.ty(updated[1]).shape =>
+            {
+                self.value(args[0], false, Some(0));
+            }
+            _ if role(function, def) == Role::Elementwise => {
+                // What was walked from here before was walked in this way: an update is read by its own region alone.
+                if self.seen[1].insert(value) {
+                    args.iter().for_each(|&arg| self.update(inst, arg));
+                }
+            }
+            _ => self.value(value, false, None),
+        }
+    }
+
+    /// The recursion is bounded as lowering's is.
+    fn value(&mut self, value: Value, same: bool, operand: Option<usize>) {
+        let function = self.function;
+        if let Some(root) = self.in_memory(value) {
+            self.reads.push(Read { root, same, operand });
+            return;
+        }
+        let Some(inst) = function.def_inst(value) else { return };
+        if self.seen[usize::from(same)].insert(value) {
+            // A reshape that is no alias has the same order of elements.
+            let in_order = role(function, inst) == Role::Elementwise || matches!(function.op(inst), Op::Reshape(_));
+            let same = same && in_order;
+            for &arg in function.args(inst) {
+                self.value(arg, same, None);
+            }
+        }
+    }
+}
