@@ -236,12 +236,13 @@ fn optimize(
     Ok(optimized.module)
 }
 
-/// The function without calls and without regions that run exactly once, which the stages behind do not take and a pipeline of the caller's
-/// choice may leave.
+/// The function without calls, regions that run exactly once and operations that are written as others: what the stages behind do not take and a
+/// pipeline of the caller's choice may leave.
 fn without_calls(module: &Verified<Module>, func: FuncId) -> Result<Function, Error> {
     let function = pullback_ir::rewrite::inline_calls(module, module.function(func));
     let function = function.map_err(|error| Error::Limit(error.message))?;
-    pullback_optimize::passes::inline_regions(module, &function).map_err(|error| Error::Bug(error.to_string()))
+    let function = pullback_optimize::passes::inline_regions(module, &function)?;
+    Ok(pullback_optimize::passes::expand_operations(module, &function)?)
 }
 
 fn plan(function: &Function, options: &Options) -> Result<Plan, Error> {

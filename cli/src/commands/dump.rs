@@ -18,7 +18,7 @@ use crate::{Console, Exit, Failure};
 fn after_help() -> String {
     let mut passes = String::new();
     let mut width = 0;
-    for pass in pullback_optimize::pipeline::ALL {
+    for pass in pipeline::ALL {
         let lead = if passes.is_empty() {
             "  "
         } else if width + pass.name.len() > 76 {

@@ -11,6 +11,7 @@
 //! * [`rules`]: the rewrite rules of algebra, as tables, with what they promise about NaN, infinities and signed zeros.
 //! * [`fuse`]: which instructions run together in one loop nest, with reasons.
 //! * [`rewriter`]: the one walk that applies a table of rules to a function.
+//! * `regions`: how passes reach the regions of control flow.
 //!
 //! Invariants of every pass: parameters and results keep their number, order and types; names and provenance travel
 //! with the values; the output depends on the input alone, never on addresses or hash order.
@@ -21,6 +22,7 @@ pub mod fuse;
 pub mod pass;
 pub mod passes;
 pub mod pipeline;
+mod regions;
 pub mod rewriter;
 pub mod rules;
 

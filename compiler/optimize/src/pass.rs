@@ -40,6 +40,9 @@ pub enum Error {
     /// Inlining all calls would make a function too large or too deep to compile.
     #[error("{0}")]
     TooLarge(String),
+    /// The program has something that cannot be run; with the place in the user's source if known.
+    #[error("{0}")]
+    Unsupported(String),
     /// A mistake in a pass.
     #[error("bug in the pass `{pass}`: {message}")]
     Bug {

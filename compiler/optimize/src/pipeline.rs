@@ -17,20 +17,29 @@ use pullback_ir::{FuncId, Function, Module, Verified, verify};
 use crate::equality::same_function;
 use crate::pass::{Error, Pass};
 use crate::passes::{
-    ELIMINATE_COMMON_SUBEXPRESSIONS, ELIMINATE_DEAD_CODE, FOLD_CONSTANTS, INLINE_CALLS, SIMPLIFY_ALGEBRA,
+    ELIMINATE_COMMON_SUBEXPRESSIONS, ELIMINATE_DEAD_CODE, EXPAND_OPERATIONS, FOLD_CONSTANTS, HOIST_INVARIANTS,
+    INLINE_CALLS, INLINE_REGIONS, SIMPLIFY_ALGEBRA, SIMPLIFY_CONTROL_FLOW,
 };
 
 /// What runs unless asked otherwise.
 pub const DEFAULT: &[&Pass] = &[
     // Everything behind sees one function: rules apply across what were calls.
     &INLINE_CALLS,
+    // And sees what runs: how to differentiate was said for the passes before these.
+    &INLINE_REGIONS,
     // Known values first: most rules of algebra are about constants.
     &FOLD_CONSTANTS,
+    // They go into regions, where algebra uses them.
+    &SIMPLIFY_CONTROL_FLOW,
     &SIMPLIFY_ALGEBRA,
     // Simplified forms are canonical, so more values are equal.
     &ELIMINATE_COMMON_SUBEXPRESSIONS,
-    // Last: the passes above leave behind what they made superfluous.
+    // What is left in loops is needed there.
+    &HOIST_INVARIANTS,
+    // The passes above leave behind what they made superfluous.
     &ELIMINATE_DEAD_CODE,
+    // Last, so that rules about operations see them before they are taken apart; the next round simplifies the parts.
+    &EXPAND_OPERATIONS,
 ];
 
 /// Every pass, in the order of listings.

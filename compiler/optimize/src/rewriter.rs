@@ -5,7 +5,7 @@
 //! new function*, all simplified already, and either declines or gives a value that stands for the result. What a
 //! rule emits goes through the rules again, so a chain of rewrites is followed to its end at once, and one walk
 //! suffices for everything that looks from a use to definitions. Instructions that lost their users stay behind for
-//! dead code elimination.
+//! dead code elimination. Instructions with several results or with regions are copied; regions are walked as functions.
 //!
 //! Why it ends: each rule of a table makes its instruction smaller in a measure of its own (fewer operations above
 //! the operands, smaller operands, constants further right). That is a promise of the tables; three budgets make sure
@@ -25,6 +25,7 @@ use pullback_ir::{
 use smallvec::SmallVec;
 
 use crate::pass::Error;
+use crate::regions::at_every_level;
 
 /// How deep rules may be applied to what rules emit.
 pub const MAX_NESTING: usize = 32;
@@ -69,7 +70,7 @@ pub struct Rewritten {
     pub stop: RewriteStop,
 }
 
-/// Applies a table of rules to a function, on behalf of the pass of the given name.
+/// Applies a table of rules to a function and to its regions, on behalf of the pass of the given name.
 ///
 /// # Errors
 /// If a rule emits an instruction that does not type, which is a bug in it.
@@ -79,6 +80,29 @@ pub fn rewrite(
     function: &Function,
     table: RuleTable,
 ) -> Result<Rewritten, Error> {
+    let mut counts = BTreeMap::new();
+    let (mut stop, mut evaluation_left) = (RewriteStop::Complete, MAX_EVALUATED);
+    let function = at_every_level(pass, module, function, &mut |level| {
+        let rewritten = rewrite_level(pass, module, level, table, &mut evaluation_left)?;
+        for (rule, count) in rewritten.counts {
+            *counts.entry(rule).or_insert(0) += count;
+        }
+        if rewritten.stop != RewriteStop::Complete {
+            stop = rewritten.stop;
+        }
+        Ok(rewritten.function)
+    })?;
+    Ok(Rewritten { function, counts, stop })
+}
+
+/// As [`rewrite`], without regions. What it evaluates is taken from `evaluation_left`.
+fn rewrite_level(
+    pass: &'static str,
+    module: &Verified<Module>,
+    function: &Function,
+    table: RuleTable,
+    evaluation_left: &mut usize,
+) -> Result<Rewritten, Error> {
     let b = Builder::new(module, &function.name);
     let mut map = ValueMap::new();
     copy_params(&b, function, &mut map);
@@ -87,14 +111,14 @@ pub fn rewrite(
         table,
         nesting: 0,
         applications_left: 1000 + 16 * function.insts().len(),
-        evaluation_left: MAX_EVALUATED,
+        evaluation_left: *evaluation_left,
         uses: SecondaryMap::new(),
         counts: BTreeMap::new(),
         stop: RewriteStop::Complete,
     };
     let uses = use_counts(function);
     for &inst in function.insts() {
-        let &[result] = function.inst_results(inst) else {
+        let (&[result], []) = (function.inst_results(inst), function.inst_regions(inst)) else {
             copy_inst(&b, function, inst, &mut map);
             continue;
         };
@@ -109,6 +133,7 @@ pub fn rewrite(
         map_results(&b, function, inst, &[new], &mut map);
         w.uses[new] += uses[result];
     }
+    *evaluation_left = w.evaluation_left;
     let (counts, stop) = (w.counts, w.stop);
     let results = map.expect_all(&b, function.results());
     let function = b.finish(&results).map_err(|error| Error::bug(pass, error))?;
@@ -290,7 +315,7 @@ impl Rewriter<'_> {
     pub(crate) fn result_type(&self, op: &Op, args: &[Value]) -> Option<Type> {
         let f = self.b.function();
         let types: SmallVec<[&Type; 4]> = args.iter().map(|&arg| f.ty(arg)).collect();
-        infer(self.b.module(), op, &types).ok()?.pop()
+        infer(self.b.module(), op, &types, &[]).ok()?.pop()
     }
 
     /// The operand of the elementwise operation that defines a value.

@@ -6,7 +6,7 @@
 
 mod common;
 
-use common::{Compare, assert_agree_on, assert_same, special, special_array, text, with};
+use common::{Compare, Random, assert_agree_on, assert_same, special, special_array, text, with};
 use pullback_ir::op::BroadcastSpec;
 use pullback_ir::{
     Binary, Builder, Comparison, DType, DotDims, Literal, Module, Op, PadSpec, Reduction, Scalar, Shape, SliceSpec,
@@ -16,27 +16,6 @@ use pullback_optimize::passes::simplify_algebra::simplify;
 use pullback_optimize::pipeline::ALL;
 use pullback_optimize::rewriter::RewriteStop;
 use pullback_optimize::{DEFAULT, PipelineOptions, Stop, run_pipeline};
-
-/// A small generator of random numbers (splitmix64).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        (self.next() % limit.max(1) as u64) as usize
-    }
-
-    fn pick<T: Copy>(&mut self, list: &[T]) -> T {
-        list[self.below(list.len())]
-    }
-}
 
 const SHAPES: &[&[usize]] = &[&[], &[1], &[3], &[2, 3], &[3, 1], &[2, 1, 3], &[6], &[0, 2]];
 const DTYPES: &[DType] = &[DType::F32, DType::F64, DType::I32, DType::I64, DType::U8, DType::Bool];

@@ -1,6 +1,6 @@
 //! How operations read their operands, as far as fusion cares.
 
-use pullback_ir::{Binary, DotDims, Function, Inst, Op, Shape, Unary};
+use pullback_ir::{Binary, DotDims, Function, Inst, Op, Shape, Unary, Value};
 
 /// What an instruction may become in a plan.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -11,7 +11,10 @@ pub enum Role {
     Elementwise,
     /// A reduction, or a contraction small enough for plain loops: one position reads many.
     Reducing,
-    /// A pad or concatenation.
+    /// A gather: one position reads another, known at run time.
+    Gathering,
+    /// The result is written in parts: a pad or concatenation, an update or scatter, an overlap-add, a prefix combination; or by a routine of the runtime: a
+    /// sort, a factorisation, a solution.
     Assembling,
     /// Another shape for the operand's memory.
     Alias,
@@ -19,6 +22,8 @@ pub enum Role {
     Contraction,
     /// A constant array in memory.
     Array,
+    /// A loop or branch around regions of its own.
+    Control,
     /// A call; inlined before.
     Call,
 }
@@ -31,12 +36,29 @@ pub fn role(function: &Function, inst: Inst) -> Role {
         Op::Constant(literal) if literal.as_splat().is_some() || literal.ty().elements() == 0 => Role::Free,
         Op::Constant(_) => Role::Array,
         Op::Iota { .. } | Op::Broadcast(_) | Op::Transpose(_) | Op::Reverse(_) | Op::Slice(_) => Role::Free,
+        // The position of the slice is found once, outside all loops.
+        Op::DynamicSlice(_) | Op::Windows(_) => Role::Free,
+        Op::Gather(_) => Role::Gathering,
+
         Op::Reshape(shape) if is_unit_reshape(&function.ty(args[0]).shape, shape) => Role::Free,
-        Op::Reshape(_) => Role::Alias,
-        Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::IsFinite | Op::Select | Op::Clamp | Op::Convert(_) => {
-            Role::Elementwise
-        }
-        Op::Pad(_) | Op::Concatenate { .. } => Role::Assembling,
+        Op::Reshape(_) | Op::Barrier => Role::Alias,
+        Op::Unary(_)
+        | Op::Binary(_)
+        | Op::Compare(_)
+        | Op::IsFinite
+        | Op::Select
+        | Op::Clamp
+        | Op::Convert(_)
+        | Op::Bitcast(_) => Role::Elementwise,
+        Op::Pad(_)
+        | Op::Concatenate { .. }
+        | Op::Cumulative { .. }
+        | Op::DynamicUpdateSlice
+        | Op::Scatter { .. }
+        | Op::OverlapAdd { .. }
+        | Op::Sort { .. }
+        | Op::Cholesky
+        | Op::TriangularSolve { .. } => Role::Assembling,
         Op::Reduce { .. } => Role::Reducing,
         Op::Dot(dims) => {
             let (x, y) = (function.ty(args[0]), function.ty(args[1]));
@@ -46,7 +68,17 @@ pub fn role(function: &Function, inst: Inst) -> Role {
                 Role::Contraction
             }
         }
-        Op::Call(_) => Role::Call,
+        Op::Call(_)
+        | Op::ArgReduce { .. }
+        | Op::ReduceWindow { .. }
+        | Op::SelectAndScatter { .. }
+        | Op::Conv(_)
+        | Op::TopK { .. }
+        | Op::RandomBits(_)
+        | Op::CustomDerivative(_)
+        | Op::TransposeRule { .. }
+        | Op::Checkpoint => Role::Call,
+        Op::Scan(_) | Op::While(_) | Op::Cond | Op::Switch => Role::Control,
     }
 }
 
@@ -67,8 +99,60 @@ pub fn dot_is_small(x: &Shape, y: &Shape, dims: &DotDims) -> bool {
     m * n * contracted <= 16 * 1024 || m == 1 && n == 1
 }
 
-/// The cost of an elementwise operation per element in units of simple arithmetic, roughly the instructions it takes; 0 for what
-/// is not elementwise.
+/// Whether an operand of an instruction with the role [`Role::Assembling`] has to be in memory: what is sorted is read in an order known at run time, and
+/// routines of the runtime read memory.
+pub(super) fn reads_memory(function: &Function, inst: Inst, operand: Value) -> bool {
+    let args = function.args(inst);
+    match function.op(inst) {
+        Op::Sort { .. } => args.contains(&operand),
+        Op::Cholesky | Op::TriangularSolve { .. } => args.first() == Some(&operand),
+        _ => false,
+    }
+}
+
+/// How often a position of an operand is needed for a result.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Repetition {
+    /// Once, or rarely more than once.
+    None,
+    /// Several times: it may be evaluated each time if that is cheap.
+    Some,
+    /// So often that it has to be in memory.
+    Often,
+}
+
+/// How often a position of the operand of an instruction is needed for its results.
+pub(super) fn repetition(function: &Function, inst: Inst, operand: usize) -> Repetition {
+    let args = function.args(inst);
+    let elements = |value: Value| function.ty(value).elements();
+    let some = |repeats: bool| if repeats { Repetition::Some } else { Repetition::None };
+    // Each component of each index vector is evaluated for each element of its window.
+    let vectors = |windows: Value, indices: Value, components: usize| {
+        some(components > 1 || elements(windows) > elements(indices))
+    };
+    match (function.op(inst), args) {
+        (Op::Dot(_), _) => Repetition::Often,
+        (Op::Broadcast(_), _) => Repetition::Some,
+        (Op::Windows(spec), _) => {
+            let span = |number: usize| (spec.size[number] - 1).saturating_mul(spec.dilation[number]);
+            some((0..spec.axes.len()).any(|number| spec.size[number] > 1 && span(number) >= spec.stride[number]))
+        }
+        (Op::Gather(spec), &[x, indices]) => {
+            let Some(&result) = function.inst_results(inst).first() else { return Repetition::Often };
+            match operand {
+                // Read in any order, so not in vectors; and some may be read twice.
+                0 if elements(result) > elements(x) => Repetition::Often,
+                0 => Repetition::Some,
+                _ => vectors(result, indices, spec.dims.map.len()),
+            }
+        }
+        (Op::Scatter { dims, .. }, &[_, indices, updates]) if operand == 1 => vectors(updates, indices, dims.map.len()),
+        _ => Repetition::None,
+    }
+}
+
+/// The cost of an elementwise operation or a gather per element in units of simple arithmetic, roughly the instructions it takes; 0 for
+/// any other.
 #[must_use]
 pub fn cost(op: &Op) -> u32 {
     match op {
@@ -95,6 +179,9 @@ pub fn cost(op: &Op) -> u32 {
             | Unary::Logistic
             | Unary::Erf
             | Unary::Erfc => 20,
+            Unary::ErfInv | Unary::Lgamma | Unary::Digamma | Unary::BesselI0e | Unary::BesselI1e => 100,
+            Unary::PopulationCount => 8,
+            Unary::StopGradient => 0,
         },
         Op::Binary(binary) => match binary {
             Binary::Add
@@ -104,11 +191,17 @@ pub fn cost(op: &Op) -> u32 {
             | Binary::Min
             | Binary::And
             | Binary::Or
-            | Binary::Xor => 1,
+            | Binary::Xor
+            | Binary::ShiftLeft
+            | Binary::ShiftRight
+            | Binary::ShiftRightLogical => 1,
             Binary::Div => 4,
             Binary::Rem | Binary::Pow | Binary::Atan2 => 40,
+            Binary::Polygamma => 200,
         },
-        Op::Compare(_) | Op::IsFinite | Op::Select | Op::Clamp | Op::Convert(_) => 1,
+        Op::Compare(_) | Op::IsFinite | Op::Select | Op::Clamp | Op::Convert(_) | Op::Bitcast(_) => 1,
+        // The index, its limits, and an element from anywhere.
+        Op::Gather(_) => 4,
         Op::Constant(_)
         | Op::Iota { .. }
         | Op::Broadcast(_)
@@ -120,6 +213,29 @@ pub fn cost(op: &Op) -> u32 {
         | Op::Concatenate { .. }
         | Op::Reduce { .. }
         | Op::Dot(_)
-        | Op::Call(_) => 0,
+        | Op::Call(_)
+        | Op::Barrier
+        | Op::ArgReduce { .. }
+        | Op::Cumulative { .. }
+        | Op::DynamicSlice(_)
+        | Op::DynamicUpdateSlice
+        | Op::Scatter { .. }
+        | Op::Windows(_)
+        | Op::OverlapAdd { .. }
+        | Op::ReduceWindow { .. }
+        | Op::SelectAndScatter { .. }
+        | Op::Conv(_)
+        | Op::Sort { .. }
+        | Op::TopK { .. }
+        | Op::RandomBits(_)
+        | Op::Cholesky
+        | Op::TriangularSolve { .. }
+        | Op::Scan(_)
+        | Op::While(_)
+        | Op::Cond
+        | Op::Switch
+        | Op::CustomDerivative(_)
+        | Op::TransposeRule { .. }
+        | Op::Checkpoint => 0,
     }
 }

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use cranelift_entity::SecondaryMap;
 use pullback_ir::{Inst, Op, Value};
 
-use super::access::{Role, role};
+use super::access::{Repetition, Role, repetition, role};
 use super::grouping::Grouping;
 use super::regions::Group;
 use super::result;
@@ -54,16 +54,16 @@ pub(super) struct Consumer {
     pub(super) group: Group,
     /// Where the value is evaluated for it.
     pub(super) place: Place,
-    /// The consumer is a small contraction.
-    pub(super) in_dot: bool,
+    /// Each position is needed so often that it has to be in memory.
+    pub(super) often: bool,
 }
 
 /// A value on the way from the one asked about to a consumer.
 #[derive(Clone, Copy)]
 struct Path {
     value: Value,
-    /// The last view on the way.
-    view: Option<Value>,
+    /// The last view on the way, and whether the way leads to what it is of, not to its position.
+    view: Option<(Value, bool)>,
     repeats: bool,
 }
 
@@ -82,8 +82,9 @@ impl Grouping<'_> {
                 }
                 let is_free = role(self.function, user) == Role::Free;
                 if is_free && self.is_live(user) {
-                    let widens = matches!(self.function.op(user), Op::Broadcast(_));
-                    work.push(Path { value: result, view: Some(result), repeats: path.repeats || widens });
+                    let repeats = path.repeats || repetition(self.function, user, 0) != Repetition::None;
+                    let is_viewed = self.function.args(user).first() == Some(&path.value);
+                    work.push(Path { value: result, view: Some((result, is_viewed)), repeats });
                 } else if self.recomputed.contains(user) {
                     work.push(Path { value: result, ..path });
                 }
@@ -96,18 +97,23 @@ impl Grouping<'_> {
     fn consumers_in(&mut self, user: Inst, result: Value, group: Group, path: Path, found: &mut Vec<Consumer>) {
         let Place { site, repeated, folds } = self.places[user];
         let role = role(self.function, user);
-        let in_dot = matches!(self.function.op(user), Op::Dot(_));
-        // A broadcast that is itself stored.
-        let widens = matches!(self.function.op(user), Op::Broadcast(_));
-        let own_site = matches!(role, Role::Reducing | Role::Assembling | Role::Contraction | Role::Free);
+        let own_site = matches!(
+            role,
+            Role::Reducing | Role::Gathering | Role::Assembling | Role::Contraction | Role::Control | Role::Free
+        );
         let operands = self.function.args(user).iter().enumerate().filter(|&(_, &arg)| arg == path.value);
         let operands: Vec<usize> = operands.map(|(operand, _)| operand).collect();
         for operand in operands {
-            let inner = if own_site { self.sites.intern(result, operand, site) } else { site };
-            let site = path.view.map_or(inner, |view| self.sites.intern(view, 0, inner));
-            let repeated = if path.repeats || widens || in_dot || repeated > 0 { repeated + 1 } else { 0 };
+            // The scalars that say where an update goes are read at one place.
+            let slot = if matches!(self.function.op(user), Op::DynamicUpdateSlice) { operand.min(2) } else { operand };
+            let inner = if own_site { self.sites.intern(result, slot, site) } else { site };
+            let site = path.view.map_or(inner, |(view, viewed)| self.sites.intern(view, usize::from(!viewed), inner));
+            let repetition = repetition(self.function, user, operand);
+            let repeats = path.repeats || repetition != Repetition::None || repeated > 0;
+            let repeated = if repeats { repeated + 1 } else { 0 };
             let folds = folds + u32::from(role == Role::Reducing);
-            found.push(Consumer { group, place: Place { site, repeated, folds }, in_dot });
+            let often = repetition == Repetition::Often;
+            found.push(Consumer { group, place: Place { site, repeated, folds }, often });
             if !own_site {
                 break;
             }

@@ -1,10 +1,12 @@
 //! The algorithm behind [`fuse`](super::fuse): one pass from the last instruction to the first.
 
+use std::collections::BTreeMap;
+
 use cranelift_entity::packed_option::PackedOption;
 use cranelift_entity::{EntitySet, SecondaryMap};
-use pullback_ir::{Function, Inst, Op, Value};
+use pullback_ir::{Function, Inst, Op, Origin, Shape, Value};
 
-use super::access::{Role, cost, role};
+use super::access::{Role, cost, reads_memory, role};
 use super::consumers::{Consumer, Place, Places, Site, Sites};
 use super::regions::{Group, Regions};
 use super::{Decision, FuseOptions, MAX_MEMBERS, Plan, RegionKind, Uses, Verdict, result};
@@ -63,25 +65,32 @@ impl<'a> Grouping<'a> {
             if let Some(value) = result(self.function, inst)
                 && self.is_live(inst)
             {
+                if let Op::TransposeRule { .. } = self.function.op(inst) {
+                    return Err(pushed_forward(self.function, inst));
+                }
                 self.place(inst, value);
             }
         }
         self.decisions.reverse();
         let regions =
             self.regions.in_order().ok_or_else(|| Error::bug("fuse", "regions depend on each other in a cycle"))?;
-        Ok(Plan { regions, stored: self.stored, decisions: self.decisions })
+        Ok(Plan { regions, stored: self.stored, decisions: self.decisions, nested: BTreeMap::new() })
     }
 
     fn place(&mut self, inst: Inst, value: Value) {
         match role(self.function, inst) {
             Role::Free => self.place_free(inst, value),
-            Role::Elementwise | Role::Reducing => self.place_member(inst, value),
+            Role::Elementwise | Role::Gathering | Role::Reducing => self.place_member(inst, value),
+            Role::Assembling if self.function.inst_results(inst).len() > 1 => {
+                self.start_whole(inst, RegionKind::Assemble(inst), "what is sorted together is stored together");
+            }
             Role::Assembling => {
-                self.start(inst, value, RegionKind::Assemble(inst), "pads and concatenations store their parts");
+                self.start(inst, value, RegionKind::Assemble(inst), "it is written in parts");
             }
             Role::Contraction => {
                 self.start(inst, value, RegionKind::Contraction(inst), "a contraction for the packed kernel");
             }
+            Role::Control => self.start_whole(inst, RegionKind::Control(inst), "control flow works in memory"),
             Role::Alias | Role::Array | Role::Call => {}
         }
     }
@@ -137,7 +146,7 @@ impl<'a> Grouping<'a> {
             Some("the chain of values that are not stored is long")
         } else if consumers.iter().any(|consumer| consumer.place.site != site) {
             Some("it is read at several positions")
-        } else if consumers.iter().any(|consumer| consumer.in_dot)
+        } else if consumers.iter().any(|consumer| consumer.often)
             || repeated > if self.is_cheap(inst) { MAX_REPEATED } else { 0 }
         {
             Some("each position is needed many times")
@@ -204,6 +213,24 @@ impl<'a> Grouping<'a> {
         }
     }
 
+    /// Starts a region with an instruction that stores all its results, read or not.
+    fn start_whole(&mut self, inst: Inst, kind: RegionKind, reason: &'static str) {
+        let function = self.function;
+        let group = self.regions.start(kind, Shape::scalar(), inst);
+        self.group_of[inst] = group.into();
+        for &value in function.inst_results(inst).iter().rev() {
+            let consumers = self.consumers(value);
+            let readers = self.readers(value, &consumers);
+            self.add_output(value, group, &readers);
+            self.decide(value, Verdict::Stored, reason);
+        }
+        let reads: Vec<Value> = self.reads(inst).collect();
+        if let Some(value) = result(function, inst) {
+            self.regions.add(group, inst, false, value, reads.into_iter());
+        }
+        self.places[inst] = Place::default();
+    }
+
     fn start(&mut self, inst: Inst, value: Value, kind: RegionKind, reason: &'static str) {
         let consumers = self.consumers(value);
         let readers = self.readers(value, &consumers);
@@ -258,14 +285,15 @@ impl<'a> Grouping<'a> {
     fn is_demanded(&self, value: Value) -> bool {
         self.uses.returned.contains(value)
             || self.uses.by[value].iter().any(|&user| match role(self.function, user) {
-                Role::Alias | Role::Contraction => self.is_live(user),
-                Role::Free | Role::Elementwise | Role::Reducing | Role::Assembling | Role::Array | Role::Call => false,
+                Role::Alias | Role::Contraction | Role::Control => self.is_live(user),
+                Role::Assembling => self.is_live(user) && reads_memory(self.function, user, value),
+                Role::Free | Role::Elementwise | Role::Gathering | Role::Reducing | Role::Array | Role::Call => false,
             })
     }
 
     pub(super) fn is_live(&self, inst: Inst) -> bool {
-        result(self.function, inst)
-            .is_some_and(|value| !self.uses.by[value].is_empty() || self.uses.returned.contains(value))
+        let mut results = self.function.inst_results(inst).iter();
+        results.any(|&value| !self.uses.by[value].is_empty() || self.uses.returned.contains(value))
     }
 
     /// The length of the chain of values that are not stored if this one is not.
@@ -300,7 +328,8 @@ impl<'a> Grouping<'a> {
 
     fn aliases(&self, value: Value) -> Vec<Value> {
         let users = self.uses.by[value].iter().filter(|&&user| role(self.function, user) == Role::Alias);
-        users.filter_map(|&user| result(self.function, user)).collect()
+        let pairs = users.flat_map(|&user| self.function.args(user).iter().zip(self.function.inst_results(user)));
+        pairs.filter(|&(&operand, _)| operand == value).map(|(_, &alias)| alias).collect()
     }
 
     /// Whether a region reads a value under another shape: the value is then stored before it begins.
@@ -311,6 +340,16 @@ impl<'a> Grouping<'a> {
             groups_of(&consumers).contains(&group) || self.is_read_as_alias(alias, group)
         })
     }
+}
+
+/// What runs is neither a transposed rule nor its primal, but its place in a tangent program.
+fn pushed_forward(function: &Function, inst: Inst) -> Error {
+    let place = match &function.provenance(inst).origin {
+        Some(Origin::File { file, line, .. }) => format!(" at {file}:{line}"),
+        _ => String::new(),
+    };
+    let message = "a custom VJP rule cannot be pushed forward: it gives cotangents, no tangents";
+    Error::Unsupported(format!("transpose_rule{place}: {message}"))
 }
 
 fn groups_of(consumers: &[Consumer]) -> Vec<Group> {

@@ -7,13 +7,16 @@
 //!
 //! What an instruction may become ([`Role`]):
 //!
-//! * *free*: broadcast, transpose, reverse, slice, a reshape by unit axes, a splat or `iota`. It computes nothing but an index, so each
+//! * *free*: broadcast, transpose, reverse, slice, dynamic slice, windows, a reshape by unit axes, a splat or `iota`. It computes nothing but an index, so each
 //!   region that needs it evaluates it anew;
-//! * *member* of one region: elementwise operations, reductions and small contractions;
+//! * *member* of one region: elementwise operations, gathers, reductions and small contractions;
 //! * *recomputed*: a cheap elementwise operation of one value, evaluated anew in every region that needs it when that is below the cost of a
 //!   store and a load (the mask of a relu, `1 - y²`);
 //! * *alias*: any other reshape: the operand's memory under another shape;
-//! * *alone*: a large contraction, a constant array.
+//! * *assembling*: a result written in parts, such as a pad, an update or a scatter, with what its parts are made of; or by a routine of the runtime, whose
+//!   operands are in memory;
+//! * *alone*: a large contraction, a constant array;
+//! * *control*: a loop or branch. Its operands and results are in memory; its regions are functions with plans of their own ([`Plan::nested`]).
 //!
 //! Rules, applied to the instructions from last to first, so that all consumers of a value are placed before it:
 //!
@@ -36,6 +39,8 @@ mod consumers;
 mod grouping;
 mod regions;
 mod report;
+
+use std::collections::BTreeMap;
 
 use cranelift_entity::{EntitySet, SecondaryMap};
 use pullback_ir::{Function, Inst, Op, Shape, Value};
@@ -66,10 +71,12 @@ impl Default for FuseOptions {
 pub enum RegionKind {
     /// One loop nest over the positions of the outputs, which have one shape.
     Loop,
-    /// A pad or concatenation: one loop nest per part, each writing its share of the output.
+    /// A result written in parts, such as a pad or a scatter: one loop nest per part, each writing its share of the output.
     Assemble(Inst),
     /// A large contraction by the packed kernel.
     Contraction(Inst),
+    /// A loop or branch around the regions of its own plans.
+    Control(Inst),
 }
 
 /// Instructions that run together.
@@ -118,14 +125,41 @@ pub struct Plan {
     pub stored: EntitySet<Value>,
     /// One entry per placed instruction, in program order.
     pub decisions: Vec<Decision>,
+    /// The regions of each instruction that is control flow, in order.
+    pub nested: BTreeMap<Inst, Vec<Nested>>,
+}
+
+/// A region of an instruction, taken out, and its plan.
+#[derive(Clone, Debug)]
+pub struct Nested {
+    /// The region as a function.
+    pub function: Function,
+    /// How it is split.
+    pub plan: Plan,
 }
 
 /// Splits a function without calls into fusion regions.
 ///
 /// # Errors
-/// [`Error::Bug`] if the regions formed depend on each other in a cycle.
+/// [`Error::Unsupported`] for an instruction that cannot be run; [`Error::Bug`] if the regions formed depend on each other in a cycle.
 pub fn fuse(function: &Function, options: FuseOptions) -> Result<Plan, Error> {
-    grouping::Grouping::new(function, options).run()
+    let mut plan = grouping::Grouping::new(function, options).run()?;
+    for region in &plan.regions {
+        if let RegionKind::Control(inst) = region.kind {
+            let regions = function.region_functions(inst).into_iter();
+            let nested = regions.map(|function| fuse(&function, options).map(|plan| Nested { function, plan }));
+            plan.nested.insert(inst, nested.collect::<Result<_, _>>()?);
+        }
+    }
+    Ok(plan)
+}
+
+/// The value whose memory another value is, as it is for a reshape.
+#[must_use]
+pub fn aliased(function: &Function, value: Value) -> Option<Value> {
+    let inst = function.def_inst(value).filter(|&inst| role(function, inst) == Role::Alias)?;
+    let position = function.inst_results(inst).iter().position(|&result| result == value)?;
+    function.args(inst).get(position).copied()
 }
 
 /// The instructions and results that use each value.
@@ -152,11 +186,10 @@ impl Uses {
     }
 }
 
-/// The single result of an instruction other than a call.
+/// The first result of an instruction other than a call; what has several is placed with all of them.
 pub(crate) fn result(function: &Function, inst: Inst) -> Option<Value> {
-    match (function.op(inst), function.inst_results(inst)) {
-        (Op::Call(_), _) => None,
-        (_, &[value]) => Some(value),
-        (_, _) => None,
+    match function.op(inst) {
+        Op::Call(_) => None,
+        _ => function.inst_results(inst).first().copied(),
     }
 }

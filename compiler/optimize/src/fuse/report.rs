@@ -7,23 +7,56 @@ use std::collections::HashMap;
 
 use cranelift_entity::{EntitySet, SecondaryMap};
 use pullback_ir::print::{PrintOptions, function_with_comments, value_names};
-use pullback_ir::rewrite::{ValueMap, copy_inst, copy_params};
+use pullback_ir::rewrite::{ValueMap, copy_inst, copy_params, map_results};
 use pullback_ir::{BuildError, Builder, Function, Inst, Module, Value};
 
 use super::{FusionRegion, Plan, RegionKind};
 
-/// The function with its instructions in order of the regions, and what each region does in comments.
+/// The function with its instructions in order of the regions, and what each region does in comments; so in nested code too.
 ///
 /// # Errors
 /// None for a verified function and its plan; a mistake would be a bug in fusion.
 pub fn plan_to_string(module: &Module, function: &Function, plan: &Plan) -> Result<String, BuildError> {
+    let fused = arrange(module, function, plan)?;
+    let mut comments = SecondaryMap::new();
+    place_comments(&fused.function, fused.function.insts(), &fused, &mut comments);
+    Ok(function_with_comments(module, &fused.function, PrintOptions::default(), &|inst| comments[inst].clone()))
+}
+
+/// A function in order of its regions.
+struct Arranged {
+    function: Function,
+    /// What is said before instructions, by position.
+    comments: Vec<(usize, String)>,
+    /// What the regions of instructions were made from, by position.
+    nested: Vec<(usize, Vec<Arranged>)>,
+}
+
+fn arrange(module: &Module, function: &Function, plan: &Plan) -> Result<Arranged, BuildError> {
     let b = Builder::new(module, &function.name);
     let mut map = ValueMap::new();
     copy_params(&b, function, &mut map);
     let names = Names::new(module, function);
     let reasons: HashMap<Value, &'static str> = plan.decisions.iter().map(|d| (d.value, d.reason)).collect();
-    let mut comments: SecondaryMap<Inst, Option<String>> = SecondaryMap::new();
+    let (mut comments, mut nested) = (Vec::new(), Vec::new());
     let mut seen = EntitySet::new();
+    let (mut position, mut count) = (0, 0);
+    let mut copy = |inst: Inst, map: &mut ValueMap| -> Result<(), BuildError> {
+        if let Some(regions) = plan.nested.get(&inst) {
+            let regions = regions.iter().map(|nested| arrange(module, &nested.function, &nested.plan));
+            let regions = regions.collect::<Result<Vec<_>, _>>()?;
+            let functions: Vec<Function> = regions.iter().map(|region| region.function.clone()).collect();
+            let args = map.expect_all(&b, function.args(inst));
+            b.set_provenance(function.provenance(inst).clone());
+            let results = b.emit_structured(function.op(inst).clone(), &args, &functions);
+            map_results(&b, function, inst, &results, map);
+            nested.push((count, regions));
+        } else {
+            copy_inst(&b, function, inst, map);
+        }
+        count += 1;
+        Ok(())
+    };
     for (number, region) in plan.regions.iter().enumerate() {
         let mut missing = region.members.clone();
         // What the region evaluates along the way and no region before it wrote down.
@@ -37,14 +70,11 @@ pub fn plan_to_string(module: &Module, function: &Function, plan: &Plan) -> Resu
             missing.extend(defs.filter_map(|&arg| function.def_inst(arg)));
         }
         order.sort_unstable();
-        for (position, inst) in order.into_iter().enumerate() {
-            if position == 0 {
-                // The builder's arena only grows, so this is the index of the next instruction.
-                let next = Inst::from_u32(b.function().inst_count() as u32);
-                comments[next] = Some(describe(number, function, region, &names, &reasons));
-            }
-            copy_inst(&b, function, inst, &mut map);
+        if !order.is_empty() {
+            comments.push((position, describe(number, function, region, &names, &reasons)));
         }
+        position += order.len();
+        order.into_iter().try_for_each(|inst| copy(inst, &mut map))?;
     }
     for &inst in function.insts() {
         // Aliases and constants that only the caller reads.
@@ -53,12 +83,31 @@ pub fn plan_to_string(module: &Module, function: &Function, plan: &Plan) -> Resu
             .iter()
             .any(|&value| map.get(value).is_none() && function.results().contains(&value))
         {
-            copy_inst(&b, function, inst, &mut map);
+            copy(inst, &mut map)?;
         }
     }
     let results = map.expect_all(&b, function.results());
-    let fused = b.finish(&results)?;
-    Ok(function_with_comments(module, &fused, PrintOptions::default(), &|inst| comments[inst].clone()))
+    Ok(Arranged { function: b.finish(&results)?, comments, nested })
+}
+
+/// Gives the comments to the instructions of the whole function, of which `insts` are those of one region.
+fn place_comments(
+    function: &Function,
+    insts: &[Inst],
+    arranged: &Arranged,
+    comments: &mut SecondaryMap<Inst, Option<String>>,
+) {
+    for (position, comment) in &arranged.comments {
+        if let Some(&inst) = insts.get(*position) {
+            comments[inst] = Some(comment.clone());
+        }
+    }
+    for (position, nested) in &arranged.nested {
+        let regions = insts.get(*position).map_or(&[][..], |&inst| function.inst_regions(inst));
+        for (&region, arranged) in regions.iter().zip(nested) {
+            place_comments(function, &function.region(region).insts, arranged, comments);
+        }
+    }
 }
 
 fn describe(
@@ -72,9 +121,11 @@ fn describe(
         RegionKind::Loop => format!("loop over {}", region.domain),
         RegionKind::Assemble(inst) => function.op(inst).name().to_string(),
         RegionKind::Contraction(_) => "packed matrix product".to_string(),
+        RegionKind::Control(inst) => function.op(inst).name().to_string(),
     };
     let outputs: Vec<&str> = region.outputs.iter().map(|&value| names.of(value)).collect();
-    let inner = region.members.len() - outputs.len();
+    let stored = |inst| function.inst_results(inst).iter().any(|value| region.outputs.contains(value));
+    let inner = region.members.iter().filter(|&&inst| !stored(inst)).count();
     let bytes: usize = region
         .members
         .iter()

@@ -5,9 +5,12 @@
 //!
 //! Two instructions compute the same if their operations and operands are equal; operands may change places where that
 //! does not change the result (`add`, `mul`, `max`, `min`, `and`, `or`, `xor`, and comparisons with the mirrored predicate).
-//! The table is only looked up, never gone through, so its order does not reach the output.
+//! The table is only looked up, never gone through, so its order does not reach the output. Control flow is the same if its regions are, but for names.
+//! An `optimization_barrier` is the same as no other: it is there to keep apart what is equal.
 //!
-//! After: no two instructions compute the same in this sense. Instructions that lost their users are gone.
+//! Regions are functions of their own here: nothing in a region is merged with anything outside.
+//!
+//! After: no two instructions of one level compute the same in this sense. Instructions that lost their users are gone.
 
 use std::collections::HashMap;
 
@@ -17,7 +20,9 @@ use pullback_ir::rewrite::{ValueMap, copy_inst, copy_params, map_results};
 use pullback_ir::{Binary, Builder, Comparison, Function, Inst, Module, Op, Value, Verified};
 use smallvec::SmallVec;
 
+use crate::equality::same_regions;
 use crate::pass::{Error, Pass};
+use crate::regions::at_every_level;
 use crate::rules::logic::mirrored;
 
 /// The pass.
@@ -25,6 +30,10 @@ pub static ELIMINATE_COMMON_SUBEXPRESSIONS: Pass =
     Pass { name: "eliminate_common_subexpressions", about: "compute equal expressions once", run };
 
 fn run(module: &Verified<Module>, function: &Function) -> Result<Function, Error> {
+    at_every_level(ELIMINATE_COMMON_SUBEXPRESSIONS.name, module, function, &mut |level| run_level(module, level))
+}
+
+fn run_level(module: &Verified<Module>, function: &Function) -> Result<Function, Error> {
     let first = first_alike(function);
     if function.insts().iter().all(|&inst| first[inst].is_none()) {
         return Ok(function.clone());
@@ -48,17 +57,20 @@ fn run(module: &Verified<Module>, function: &Function) -> Result<Function, Error
 /// For each instruction the first one before it that computes the same, if any.
 fn first_alike(function: &Function) -> SecondaryMap<Inst, PackedOption<Inst>> {
     let mut first = SecondaryMap::new();
-    let mut seen: HashMap<Key<'_>, Inst> = HashMap::with_capacity(function.insts().len());
+    let mut seen: HashMap<Key<'_>, SmallVec<[Inst; 1]>> = HashMap::with_capacity(function.insts().len());
     // The value to take for each that has an equal one.
     let mut same: SecondaryMap<Value, PackedOption<Value>> = SecondaryMap::new();
-    for &inst in function.insts() {
+    for &inst in function.insts().iter().filter(|&&inst| *function.op(inst) != Op::Barrier) {
         let args = function.args(inst).iter().map(|&arg| same[arg].expand().unwrap_or(arg)).collect();
-        let found = *seen.entry(canonical(function.op(inst), args)).or_insert(inst);
-        if found != inst {
-            first[inst] = found.into();
-            for (&result, &other) in function.inst_results(inst).iter().zip(function.inst_results(found)) {
-                same[result] = other.into();
-            }
+        // More than one only of instructions with regions.
+        let alike = seen.entry(canonical(function.op(inst), args)).or_default();
+        let Some(&found) = alike.iter().find(|&&found| same_regions(function, inst, found)) else {
+            alike.push(inst);
+            continue;
+        };
+        first[inst] = found.into();
+        for (&result, &other) in function.inst_results(inst).iter().zip(function.inst_results(found)) {
+            same[result] = other.into();
         }
     }
     first
@@ -101,5 +113,6 @@ const fn is_commutative(binary: Binary) -> bool {
     match binary {
         Binary::Add | Binary::Mul | Binary::Max | Binary::Min | Binary::And | Binary::Or | Binary::Xor => true,
         Binary::Sub | Binary::Div | Binary::Rem | Binary::Pow | Binary::Atan2 => false,
+        Binary::ShiftLeft | Binary::ShiftRight | Binary::ShiftRightLogical | Binary::Polygamma => false,
     }
 }

@@ -19,7 +19,7 @@ pub static FOLD_CONSTANTS: Pass =
 
 fn run(module: &Verified<Module>, function: &Function) -> Result<Function, Error> {
     // Most functions have little to fold and are seen by this pass many times.
-    if !function.insts().iter().any(|&inst| may_fold(function, inst)) {
+    if !function.all_insts().iter().any(|&inst| may_fold(function, inst)) {
         return Ok(function.clone());
     }
     Ok(rewrite(FOLD_CONSTANTS.name, module, function, rules::folding)?.function)

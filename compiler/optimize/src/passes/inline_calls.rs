@@ -1,4 +1,4 @@
-//! Inlines calls: the body of a function takes the place of every call of it, at any depth.
+//! Inlines calls: the body of a function takes the place of every call of it, at any depth and in regions.
 //!
 //! Why: everything behind this pass (rules, fusion, memory planning) sees one function, so that a call costs nothing.
 //!
@@ -18,7 +18,7 @@ pub static INLINE_CALLS: Pass =
     Pass { name: "inline_calls", about: "put the bodies of functions in the place of calls", run };
 
 fn run(module: &Verified<Module>, function: &Function) -> Result<Function, Error> {
-    if !function.insts().iter().any(|&inst| matches!(function.op(inst), Op::Call(_))) {
+    if !function.all_insts().iter().any(|&inst| matches!(function.op(inst), Op::Call(_))) {
         return Ok(function.clone());
     }
     rewrite::inline_calls(module, function).map_err(|error| Error::TooLarge(error.message))

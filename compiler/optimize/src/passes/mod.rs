@@ -4,12 +4,20 @@
 
 pub mod eliminate_common_subexpressions;
 pub mod eliminate_dead_code;
+pub mod expand_operations;
 pub mod fold_constants;
+pub mod hoist_invariants;
 pub mod inline_calls;
+pub mod inline_regions;
 pub mod simplify_algebra;
+pub mod simplify_control_flow;
 
 pub use eliminate_common_subexpressions::ELIMINATE_COMMON_SUBEXPRESSIONS;
 pub use eliminate_dead_code::ELIMINATE_DEAD_CODE;
+pub use expand_operations::{EXPAND_OPERATIONS, expand_operations};
 pub use fold_constants::FOLD_CONSTANTS;
+pub use hoist_invariants::HOIST_INVARIANTS;
 pub use inline_calls::INLINE_CALLS;
+pub use inline_regions::{INLINE_REGIONS, inline_regions};
 pub use simplify_algebra::SIMPLIFY_ALGEBRA;
+pub use simplify_control_flow::SIMPLIFY_CONTROL_FLOW;

@@ -2,7 +2,7 @@
 //!
 //! Each comment says why a rule holds for the operands that one would forget.
 
-use pullback_ir::{Binary, DType, Op, Reduction, Scalar, Unary, Value};
+use pullback_ir::{Binary, Cumulation, DType, Op, Reduction, Scalar, Unary, Value};
 
 use crate::rewriter::{Rewriter, Rule};
 use crate::rules::constants::evaluate_scalars;
@@ -120,13 +120,32 @@ fn is_never_minus_zero(w: &Rewriter<'_>, value: Value, depth: usize) -> bool {
         Op::Binary(Binary::Max) => (never(0) && never(1)) || args.iter().any(|&arg| w.is_splat(arg, 0.0)),
         Op::Binary(Binary::Min) => never(0) && never(1),
         Op::Binary(
-            Binary::Div | Binary::Rem | Binary::Pow | Binary::Atan2 | Binary::And | Binary::Or | Binary::Xor,
+            Binary::Div
+            | Binary::Rem
+            | Binary::Pow
+            | Binary::Atan2
+            | Binary::And
+            | Binary::Or
+            | Binary::Xor
+            | Binary::ShiftLeft
+            | Binary::ShiftRight
+            | Binary::ShiftRightLogical
+            | Binary::Polygamma,
         ) => false,
         Op::Select => never(1) && never(2),
         // Integers and truth values have no -0.0; a narrower float may be the rounding of a negative number.
         Op::Convert(_) => args.first().is_some_and(|&x| !is_float(w, x)),
-        Op::Broadcast(_) | Op::Reshape(_) | Op::Transpose(_) | Op::Reverse(_) | Op::Slice(_) => never(0),
-        Op::Pad(_) => never(0) && never(1),
+        Op::Broadcast(_)
+        | Op::Reshape(_)
+        | Op::Transpose(_)
+        | Op::Reverse(_)
+        | Op::Slice(_)
+        | Op::Windows(_)
+        | Op::DynamicSlice(_)
+        // What it drops it makes 0.0.
+        | Op::Gather(_)
+        | Op::Cumulative { kind: Cumulation::Max | Cumulation::Min, .. } => never(0),
+        Op::Pad(_) | Op::DynamicUpdateSlice => never(0) && never(1),
         Op::Reduce { kind: Reduction::Max | Reduction::Min, .. } => never(0),
         Op::Compare(_)
         | Op::IsFinite
@@ -134,7 +153,28 @@ fn is_never_minus_zero(w: &Rewriter<'_>, value: Value, depth: usize) -> bool {
         | Op::Concatenate { .. }
         | Op::Reduce { .. }
         | Op::Dot(_)
-        | Op::Call(_) => false,
+        | Op::Call(_)
+        | Op::Bitcast(_)
+        | Op::Barrier
+        | Op::ArgReduce { .. }
+        | Op::Cumulative { .. }
+        | Op::Scatter { .. }
+        | Op::OverlapAdd { .. }
+        | Op::ReduceWindow { .. }
+        | Op::SelectAndScatter { .. }
+        | Op::Conv(_)
+        | Op::Sort { .. }
+        | Op::TopK { .. }
+        | Op::RandomBits(_)
+        | Op::Cholesky
+        | Op::TriangularSolve { .. }
+        | Op::Scan(_)
+        | Op::While(_)
+        | Op::Cond
+        | Op::Switch
+        | Op::CustomDerivative(_)
+        | Op::TransposeRule { .. }
+        | Op::Checkpoint => false,
     }
 }
 

@@ -11,7 +11,7 @@
 //! accumulation gives the same bits.
 
 use pullback_interp::{Array, evaluate_op};
-use pullback_ir::{DotDims, Literal, Op, Reduction, Scalar, Shape, Type, Value};
+use pullback_ir::{Cumulation, DotDims, Literal, Op, OutOfBounds, Reduction, Scalar, Shape, Type, Value};
 
 use crate::rewriter::{Rewriter, Rule};
 
@@ -29,13 +29,37 @@ pub const RULES: &[Rule] = &[
 
 fn fold_splats(w: &mut Rewriter<'_>, op: &Op, args: &[Value]) -> Option<Value> {
     let value = match op {
-        Op::Unary(_) | Op::Binary(_) | Op::Compare(_) | Op::IsFinite | Op::Select | Op::Clamp | Op::Convert(_) => {
+        Op::Unary(_)
+        | Op::Binary(_)
+        | Op::Compare(_)
+        | Op::IsFinite
+        | Op::Select
+        | Op::Clamp
+        | Op::Convert(_)
+        | Op::Bitcast(_) => {
             let scalars = splats(w, args)?;
             evaluate_scalars(op, &scalars)?
         }
-        Op::Broadcast(_) | Op::Reshape(_) | Op::Transpose(_) | Op::Reverse(_) | Op::Slice(_) => {
+        Op::Broadcast(_)
+        | Op::Reshape(_)
+        | Op::Transpose(_)
+        | Op::Reverse(_)
+        | Op::Slice(_)
+        | Op::Windows(_)
+        | Op::Sort { .. }
+        | Op::Cumulative { kind: Cumulation::Max | Cumulation::Min, .. } => {
             let &[x] = args else { return None };
             w.splat_of(x)?
+        }
+        // Wherever they read.
+        Op::DynamicSlice(_) => w.splat_of(*args.first()?)?,
+        Op::Gather(spec) if spec.dims.mode == OutOfBounds::Clamp => w.splat_of(*args.first()?)?,
+        Op::DynamicUpdateSlice => {
+            let (x, update) = (w.splat_of(*args.first()?)?, w.splat_of(*args.get(1)?)?);
+            if x != update {
+                return None;
+            }
+            x
         }
         Op::Pad(_) | Op::Concatenate { .. } => {
             let (&first, rest) = args.split_first()?;
@@ -70,6 +94,26 @@ fn fold_splats(w: &mut Rewriter<'_>, op: &Op, args: &[Value]) -> Option<Value> {
             Scalar::from_f64(ty.dtype, 0.0)
         }
         Op::Constant(_) | Op::Call(_) => return None,
+        Op::Barrier
+        | Op::ArgReduce { .. }
+        | Op::Cumulative { .. }
+        | Op::Gather(_)
+        | Op::Scatter { .. }
+        | Op::OverlapAdd { .. }
+        | Op::ReduceWindow { .. }
+        | Op::SelectAndScatter { .. }
+        | Op::Conv(_)
+        | Op::TopK { .. }
+        | Op::RandomBits(_)
+        | Op::Cholesky
+        | Op::TriangularSolve { .. }
+        | Op::Scan(_)
+        | Op::While(_)
+        | Op::Cond
+        | Op::Switch
+        | Op::CustomDerivative(_)
+        | Op::TransposeRule { .. }
+        | Op::Checkpoint => return None,
     };
     let shape = w.result_type(op, args)?.shape;
     if shape.elements() == 0 {
@@ -79,7 +123,8 @@ fn fold_splats(w: &mut Rewriter<'_>, op: &Op, args: &[Value]) -> Option<Value> {
 }
 
 fn fold_elements(w: &mut Rewriter<'_>, op: &Op, args: &[Value]) -> Option<Value> {
-    if matches!(op, Op::Constant(_) | Op::Iota { .. } | Op::Broadcast(_) | Op::Call(_)) {
+    // Of what has several results or regions no rule is asked; a barrier with one operand is one.
+    if matches!(op, Op::Constant(_) | Op::Iota { .. } | Op::Broadcast(_) | Op::Call(_) | Op::Barrier) {
         return None;
     }
     if !args.iter().all(|&arg| w.is_constant(arg)) {
@@ -91,19 +136,38 @@ fn fold_elements(w: &mut Rewriter<'_>, op: &Op, args: &[Value]) -> Option<Value>
     if literals.len() != args.len() || read > MAX_OPERAND || result.elements() > MAX_RESULT {
         return None;
     }
-    let terms = if let Op::Dot(dims) = op {
-        let x = literals.first()?.ty();
-        dims.lhs_contract.iter().filter_map(|&axis| x.shape.extent(axis)).product()
-    } else {
-        1
-    };
-    let work = read.saturating_add(result.elements().saturating_mul(terms));
+    let types: Vec<&Type> = literals.iter().map(|literal| literal.ty()).collect();
+    let work = read.saturating_add(result.elements().saturating_mul(terms(op, &types)?));
     if work > 4 * MAX_OPERAND || !w.may_evaluate(work) {
         return None;
     }
     let arrays: Vec<Array> = literals.iter().map(|literal| array(literal)).collect();
     let literal = evaluate_arrays(op, &arrays, &result)?;
     Some(w.constant(literal))
+}
+
+/// About how many steps a result element takes, beyond reading every operand once.
+fn terms(op: &Op, operands: &[&Type]) -> Option<usize> {
+    let product = |list: &[usize]| list.iter().fold(1, |product: usize, &extent| product.saturating_mul(extent));
+    Some(match op {
+        Op::Dot(dims) => {
+            let x = operands.first()?;
+            dims.lhs_contract.iter().filter_map(|&axis| x.shape.extent(axis)).product()
+        }
+        Op::Conv(spec) => {
+            let kernel = operands.get(1)?;
+            kernel.elements() / kernel.shape.extent(*spec.rhs.first()?)?.max(1)
+        }
+        // No window reads more than the operand has.
+        Op::ReduceWindow { spec, .. } | Op::SelectAndScatter { spec, .. } => {
+            product(&spec.size).min(operands.first()?.elements())
+        }
+        Op::OverlapAdd { spec, .. } => product(&spec.size),
+        Op::Cholesky | Op::TriangularSolve { .. } => *operands.first()?.shape.extents().last()?,
+        // Rounds of the generator; comparisons of a sort.
+        Op::RandomBits(_) | Op::Sort { .. } => 32,
+        _ => 1,
+    })
 }
 
 /// Reduction of `count` copies of one element.
@@ -183,7 +247,7 @@ pub(crate) fn evaluate_scalars(op: &Op, args: &[Scalar]) -> Option<Scalar> {
 /// An operation other than a call on known tensors; `None` if the interpreter refuses.
 fn evaluate(op: &Op, args: &[Literal]) -> Option<Literal> {
     let types: Vec<&Type> = args.iter().map(Literal::ty).collect();
-    let result = pullback_ir::infer::infer(&pullback_ir::Module::new(), op, &types).ok()?.pop()?;
+    let result = pullback_ir::infer::infer(&pullback_ir::Module::new(), op, &types, &[]).ok()?.pop()?;
     let arrays: Vec<Array> = args.iter().map(array).collect();
     evaluate_arrays(op, &arrays, &result)
 }

@@ -181,8 +181,12 @@ fn dot_of_transpose(w: &mut Rewriter<'_>, op: &Op, args: &[Value]) -> Option<Val
     None
 }
 
+/// The operand of a transpose that is in memory. Windows and what is reversed are not, and a contraction that needs them there has them stored in
+/// the order that the transpose gives them.
 fn untransposed(w: &Rewriter<'_>, value: Value) -> Option<(Axes, Value)> {
-    w.matching_one(value, transpose_perm)
+    let (perm, x) = w.matching_one(value, transpose_perm)?;
+    let is_stored = w.matching_one(x, |op| matches!(op, Op::Windows(_) | Op::Reverse(_)).then_some(())).is_none();
+    is_stored.then_some((perm, x))
 }
 
 fn emit_dot(w: &mut Rewriter<'_>, x: Value, y: Value, dims: DotDims) -> Value {

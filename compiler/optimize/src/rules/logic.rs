@@ -1,4 +1,4 @@
-//! Rules of truth values, comparisons, selection and conversion.
+//! Rules of truth values and bits, comparisons, selection and conversion.
 
 use pullback_ir::{Binary, Comparison, DType, Op, Scalar, Unary, Value};
 
@@ -17,9 +17,22 @@ pub(crate) const CONNECTIVE: &[Rule] = &[
     Rule { name: "connective_self", about: "p and p = p or p = p, p xor p = false", apply: connective_self },
     Rule {
         name: "connective_constant",
-        about: "p and true = p or false = p xor false = p; p and false = false, p or true = true, p xor true = not p",
+        about: "p and true = p or false = p xor false = p; p and false = false, p or true = true, p xor true = not p; bitwise with all bits or none",
         apply: connective_constant,
     },
+];
+
+pub(crate) const SHIFT: &[Rule] = &[Rule { name: "shift_nothing", about: "x shifted by 0 = x", apply: shift_nothing }];
+
+pub(crate) const STOP_GRADIENT: &[Rule] = &[Rule {
+    name: "stop_gradient_nothing",
+    about: "stop_gradient x = x, once derivatives are taken",
+    apply: stop_gradient_nothing,
+}];
+
+pub(crate) const BITCAST: &[Rule] = &[
+    Rule { name: "bitcast_same", about: "bitcast to the type that x has = x", apply: bitcast_same },
+    Rule { name: "bitcast_of_bitcast", about: "bitcast (bitcast x) = bitcast x", apply: bitcast_of_bitcast },
 ];
 
 pub(crate) const COMPARE: &[Rule] = &[
@@ -104,13 +117,42 @@ fn connective_self(w: &mut Rewriter<'_>, op: &Op, args: &[Value]) -> Option<Valu
 
 fn connective_constant(w: &mut Rewriter<'_>, op: &Op, args: &[Value]) -> Option<Value> {
     let &[p, c] = args else { return None };
-    let (Op::Binary(binary), Some(Scalar::Bool(known))) = (op, w.splat_of(c)) else { return None };
-    // True is neutral to `and`, false to `or` and `xor`.
+    let (Op::Binary(binary), Some(known)) = (op, all_or_none(w.splat_of(c)?)) else { return None };
+    // True, or all bits, is neutral to `and`; false, or none, to `or` and `xor`.
     let neutral = *binary == Binary::And;
     if known == neutral {
         return Some(p);
     }
     Some(if *binary == Binary::Xor { w.emit_unary(Unary::Not, p) } else { c })
+}
+
+/// Whether all bits of an element are 1, or none is.
+const fn all_or_none(c: Scalar) -> Option<bool> {
+    match c {
+        Scalar::Bool(c) => Some(c),
+        Scalar::I32(-1) | Scalar::I64(-1) | Scalar::U8(u8::MAX) => Some(true),
+        Scalar::I32(0) | Scalar::I64(0) | Scalar::U8(0) => Some(false),
+        Scalar::F32(_) | Scalar::F64(_) | Scalar::I32(_) | Scalar::I64(_) | Scalar::U8(_) => None,
+    }
+}
+
+fn shift_nothing(w: &mut Rewriter<'_>, _: &Op, args: &[Value]) -> Option<Value> {
+    let &[x, distance] = args else { return None };
+    w.is_splat(distance, 0.0).then_some(x)
+}
+
+fn stop_gradient_nothing(_: &mut Rewriter<'_>, _: &Op, args: &[Value]) -> Option<Value> {
+    args.first().copied()
+}
+
+fn bitcast_same(w: &mut Rewriter<'_>, op: &Op, args: &[Value]) -> Option<Value> {
+    let (&[x], Op::Bitcast(to)) = (args, op) else { return None };
+    (w.dtype(x) == *to).then_some(x)
+}
+
+fn bitcast_of_bitcast(w: &mut Rewriter<'_>, op: &Op, args: &[Value]) -> Option<Value> {
+    let ((), x) = w.matching_one(*args.first()?, |op| matches!(op, Op::Bitcast(_)).then_some(()))?;
+    Some(w.emit(op.clone(), &[x]))
 }
 
 fn compare_self(w: &mut Rewriter<'_>, op: &Op, args: &[Value]) -> Option<Value> {

@@ -26,6 +26,7 @@ pub mod constants;
 pub(crate) mod contractions;
 pub(crate) mod logic;
 pub(crate) mod pieces;
+pub(crate) mod positions;
 pub(crate) mod views;
 
 use pullback_ir::{Binary, Op, Unary};
@@ -37,6 +38,32 @@ use crate::rewriter::Rule;
 pub const fn algebra(op: &Op) -> &'static [&'static [Rule]] {
     match op {
         Op::Constant(_) | Op::Iota { .. } | Op::Call(_) => &[constants::RULES],
+        Op::Bitcast(_) => &[constants::RULES, logic::BITCAST],
+        Op::ArgReduce { .. } => &[constants::RULES, positions::ARG_REDUCE],
+        Op::Cumulative { .. } => &[constants::RULES, positions::CUMULATIVE],
+        Op::DynamicSlice(_) => &[constants::RULES, positions::DYNAMIC_SLICE],
+        Op::DynamicUpdateSlice => &[constants::RULES, positions::DYNAMIC_UPDATE_SLICE],
+        Op::Gather(_) => &[constants::RULES, positions::GATHER],
+        Op::Windows(_) => &[constants::RULES, positions::WINDOWS],
+        Op::OverlapAdd { .. } => &[constants::RULES, positions::OVERLAP_ADD],
+        Op::Sort { .. } => &[constants::RULES, positions::SORT],
+        Op::Scatter { .. }
+        | Op::ReduceWindow { .. }
+        | Op::SelectAndScatter { .. }
+        | Op::Conv(_)
+        | Op::RandomBits(_)
+        | Op::Cholesky
+        | Op::TriangularSolve { .. } => &[constants::RULES],
+        // A walk asks for rules of what has one result and no regions.
+        Op::Barrier
+        | Op::TopK { .. }
+        | Op::Scan(_)
+        | Op::While(_)
+        | Op::Cond
+        | Op::Switch
+        | Op::CustomDerivative(_)
+        | Op::TransposeRule { .. }
+        | Op::Checkpoint => &[],
         Op::Unary(unary) => match unary {
             Unary::Neg => &[constants::RULES, arithmetic::NEG],
             Unary::Abs => &[constants::RULES, arithmetic::ABS],
@@ -62,7 +89,14 @@ pub const fn algebra(op: &Op) -> &'static [&'static [Rule]] {
             | Unary::Tanh
             | Unary::Logistic
             | Unary::Erf
-            | Unary::Erfc => &[constants::RULES],
+            | Unary::Erfc
+            | Unary::ErfInv
+            | Unary::Lgamma
+            | Unary::Digamma
+            | Unary::BesselI0e
+            | Unary::BesselI1e
+            | Unary::PopulationCount => &[constants::RULES],
+            Unary::StopGradient => &[constants::RULES, logic::STOP_GRADIENT],
         },
         Op::Binary(binary) => match binary {
             Binary::Add => &[constants::RULES, arithmetic::COMMUTATIVE, arithmetic::ADD],
@@ -73,6 +107,8 @@ pub const fn algebra(op: &Op) -> &'static [&'static [Rule]] {
             Binary::Pow => &[constants::RULES, arithmetic::POW],
             Binary::Atan2 => &[constants::RULES],
             Binary::Max | Binary::Min => &[constants::RULES, arithmetic::COMMUTATIVE, arithmetic::EXTREMUM],
+            Binary::Polygamma => &[constants::RULES],
+            Binary::ShiftLeft | Binary::ShiftRight | Binary::ShiftRightLogical => &[constants::RULES, logic::SHIFT],
             Binary::And | Binary::Or | Binary::Xor => &[constants::RULES, arithmetic::COMMUTATIVE, logic::CONNECTIVE],
         },
         Op::Compare(_) => &[constants::RULES, logic::COMPARE],
@@ -116,6 +152,9 @@ pub fn all() -> Vec<&'static Rule> {
         arithmetic::EXTREMUM,
         logic::NOT,
         logic::CONNECTIVE,
+        logic::SHIFT,
+        logic::STOP_GRADIENT,
+        logic::BITCAST,
         logic::COMPARE,
         logic::SELECT,
         logic::CLAMP,
@@ -129,6 +168,14 @@ pub fn all() -> Vec<&'static Rule> {
         pieces::CONCATENATE,
         contractions::REDUCE,
         contractions::DOT,
+        positions::DYNAMIC_SLICE,
+        positions::DYNAMIC_UPDATE_SLICE,
+        positions::GATHER,
+        positions::WINDOWS,
+        positions::OVERLAP_ADD,
+        positions::CUMULATIVE,
+        positions::SORT,
+        positions::ARG_REDUCE,
     ];
     tables.into_iter().flatten().collect()
 }

@@ -98,6 +98,27 @@ fn agree(x: Scalar, y: Scalar, signed_zeros: bool) -> bool {
     x == y || (a.is_nan() && b.is_nan()) || (!signed_zeros && x.dtype().is_float() && a == 0.0 && b == 0.0)
 }
 
+/// A small generator of random numbers (splitmix64).
+pub(crate) struct Random(pub(crate) u64);
+
+impl Random {
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    pub(crate) fn below(&mut self, limit: usize) -> usize {
+        (self.next() % limit.max(1) as u64) as usize
+    }
+
+    pub(crate) fn pick<T: Copy>(&mut self, list: &[T]) -> T {
+        list[self.below(list.len())]
+    }
+}
+
 /// How to compare two programs.
 #[derive(Clone, Copy, PartialEq)]
 pub(crate) enum Compare {
