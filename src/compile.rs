@@ -241,7 +241,8 @@ fn optimize(
 fn without_calls(module: &Verified<Module>, func: FuncId) -> Result<Function, Error> {
     let function = pullback_ir::rewrite::inline_calls(module, module.function(func));
     let function = function.map_err(|error| Error::Limit(error.message))?;
-    let function = pullback_optimize::passes::inline_regions(module, &function)?;
+    let function = pullback_optimize::passes::inline_regions(module, &function);
+    let function = function.map_err(|error| Error::Bug(error.to_string()))?;
     Ok(pullback_optimize::passes::expand_operations(module, &function)?)
 }
 

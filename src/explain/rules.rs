@@ -290,7 +290,6 @@ fn times(function: &Function, inst: Inst) -> &'static str {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "tests")]
 mod tests {
-    use super::*;
     use crate::explain::{ExplainOptions, Explanation, explain};
     use pullback_interp::Array;
     use pullback_ir::{parse_module, verify};

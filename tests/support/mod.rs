@@ -7,7 +7,9 @@
 //! * [`templates`]: one instance of every operation of the table; the suites are complete if this list is.
 //! * [`smooth`]: operations wrapped so that values stay moderate.
 //! * [`program`]: random programs, valid by construction.
+//! * [`permitted`]: the error that the specification permits each operation.
 //! * [`tolerance`]: how far a compiled program may differ from the interpreter, element by element.
+//! * [`moved`]: interpretation with random rounding, which that is measured by.
 //! * [`shrink`]: makes a failing program small.
 //! * [`work`](mod@work): what a loop program executes, fused and not.
 //! * [`run`](mod@run): running functions, with panics that name the program.
@@ -17,6 +19,8 @@
 pub mod differences;
 pub mod inputs;
 pub mod jit;
+pub mod moved;
+pub mod permitted;
 pub mod program;
 pub mod rng;
 pub mod run;

@@ -4,13 +4,19 @@
 //! them fit, draws attributes within their ranges and adds the result to the pool. A step that cannot be done is skipped.
 //! So every program verifies; a refusal by the builder is a bug here or there and panics.
 
+// The paths are given because other packages include this file by path.
+#[path = "program/control.rs"]
+mod control;
+#[path = "program/data.rs"]
+mod data;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use pullback_ir::op::{BroadcastSpec, Domain, SliceSpec};
 use pullback_ir::{
-    Axes, Builder, Comparison, DType, DotDims, Elements, FuncId, Function, Literal, Module, Op, PadSpec, Reduction,
-    Scalar, Shape, Type, Value,
+    Axes, Binary, Builder, Comparison, DType, DotDims, Elements, FuncId, Function, Literal, Module, Op, PadSpec, Reduction,
+    Scalar, Shape, Type, Unary, Value,
 };
 
 use super::inputs::{Mood, array, scalar};
@@ -71,7 +77,7 @@ fn random_function(
     callees: &[FuncId],
 ) -> Function {
     let b = Builder::new(module, name);
-    let mut generator = Generator { rng, b, pool: Vec::new(), config, callees };
+    let mut generator = Generator { rng, b, pool: Vec::new(), config, callees, depth: 0 };
     let templates = templates();
     // The first parameter is a float, so that there is something to differentiate by.
     let first = Type { dtype: generator.rng.pick(config.floats), shape: generator.shape() };
@@ -81,10 +87,7 @@ fn random_function(
         generator.param(ty);
     }
     for _ in 0..steps {
-        let template = &templates[generator.rng.below(templates.len())];
-        if let Some(values) = generator.grow(template) {
-            generator.pool.extend(values);
-        }
+        generator.step(&templates);
     }
     generator.finish()
 }
@@ -95,9 +98,19 @@ struct Generator<'a, 'm> {
     pool: Vec<Value>,
     config: &'a Config,
     callees: &'a [FuncId],
+    /// How many regions are around.
+    depth: usize,
 }
 
 impl Generator<'_, '_> {
+    /// Tries one operation.
+    fn step(&mut self, templates: &[Op]) {
+        let template = &templates[self.rng.below(templates.len())];
+        if let Some(values) = self.grow(template) {
+            self.pool.extend(values);
+        }
+    }
+
     fn param(&mut self, ty: Type) {
         let value = self.b.param(&format!("p{}", self.pool.len()), ty);
         self.pool.push(value);
@@ -124,7 +137,7 @@ impl Generator<'_, '_> {
     }
 
     fn dtype(&mut self, domain: Domain) -> DType {
-        if self.rng.chance(0.3) && domain != Domain::Bool {
+        if self.rng.chance(0.3) && domain.contains(DType::F64) {
             return self.rng.pick(self.config.floats);
         }
         let other = [DType::I32, DType::I64, DType::U8, DType::Bool];
@@ -230,15 +243,14 @@ impl Generator<'_, '_> {
                 self.constant(&ty)
             }
             Op::Iota { .. } => self.iota()?,
-            Op::Unary(op) => {
-                let x = self.operand(domain);
-                if self.is_smooth(&self.b.ty(x)) { smooth::unary(&self.b, *op, x) } else { self.b.unary(*op, x) }
-            }
+            Op::Unary(op) => self.unary(*op, domain),
             Op::Binary(op) => {
                 let x = self.operand(domain);
                 let ty = self.b.ty(x);
                 let y = self.operand_of(&ty);
                 let (x, y) = if self.rng.chance(0.5) { (x, y) } else { (y, x) };
+                // An order has no derivative.
+                let x = if *op == Binary::Polygamma { self.b.unary(Unary::StopGradient, x) } else { x };
                 if self.is_smooth(&ty) { smooth::binary(&self.b, *op, x, y) } else { self.b.binary(*op, x, y) }
             }
             Op::Compare(_) => {
@@ -290,6 +302,37 @@ impl Generator<'_, '_> {
             Op::Reduce { kind, .. } => self.reduce(*kind, domain)?,
             Op::Dot(_) => self.dot(domain)?,
             Op::Call(_) => return self.call(),
+            Op::Bitcast(_) => self.bitcast(),
+            Op::Barrier => return Some(self.barrier()),
+            Op::ArgReduce { kind, .. } => self.arg_reduce(*kind)?,
+            Op::Cumulative { kind, .. } => self.cumulative(*kind)?,
+            Op::DynamicSlice(_) => self.dynamic_slice(),
+            Op::DynamicUpdateSlice => self.dynamic_update_slice(),
+            Op::Gather(_) => self.gather()?,
+            Op::Scatter { kind, .. } => self.scatter(*kind)?,
+            Op::Windows(_) => self.windows()?,
+            Op::OverlapAdd { .. } => self.overlap_add()?,
+            Op::ReduceWindow { kind, .. } => self.reduce_window(*kind)?,
+            Op::SelectAndScatter { kind, .. } => self.select_and_scatter(*kind)?,
+            Op::Conv(_) => self.conv()?,
+            Op::Sort { .. } => return self.sort(),
+            Op::TopK { .. } => return self.top_k(),
+            Op::RandomBits(_) => self.random_bits(),
+            Op::Cholesky => self.cholesky()?,
+            Op::TriangularSolve { .. } => self.triangular_solve()?,
+            Op::Scan(_) | Op::While(_) | Op::Cond | Op::Switch | Op::CustomDerivative(_) | Op::Checkpoint
+                if !self.may_nest() =>
+            {
+                return None;
+            }
+            Op::Scan(_) => return self.scan(),
+            Op::While(_) => return self.while_loop(),
+            Op::Cond => return Some(self.cond()),
+            Op::Switch => return Some(self.switch()),
+            Op::CustomDerivative(_) => return self.custom_derivative(),
+            Op::Checkpoint => return Some(self.checkpoint()),
+            // It has no value.
+            Op::TransposeRule { .. } => return None,
         };
         Some(vec![value])
     }
@@ -440,7 +483,7 @@ impl Generator<'_, '_> {
         let count: usize = lists[2].iter().filter_map(|&axis| x_ty.shape.extent(axis)).product();
         let [lhs_batch, rhs_batch, lhs_contract, rhs_contract] = lists.map(Axes::from);
         let dims = DotDims { lhs_batch, rhs_batch, lhs_contract, rhs_contract };
-        let result = pullback_ir::infer::infer(self.b.module(), &Op::Dot(Box::new(dims.clone())), &[&x_ty, &y_ty]);
+        let result = pullback_ir::infer::infer(self.b.module(), &Op::Dot(Box::new(dims.clone())), &[&x_ty, &y_ty], &[]);
         let result = result.expect("axes are paired by extent").remove(0);
         if !self.fits(&result.shape.extents()) || result.elements() * count > MAX_PRODUCTS {
             return None;

@@ -1,4 +1,4 @@
-//! Makes a failing program small (after Cranelift's `bugpoint`).
+//! Makes a failing program small (after Cranelift's `bugpoint`). What is in regions stays as it is.
 //!
 //! Three kinds of edits are tried as long as one keeps the failure: return one value alone, put an operand in the place of
 //! an instruction's result, put the constant that the interpreter computes there. Instructions and parameters that nothing
@@ -56,13 +56,15 @@ fn edits(case: &Case) -> Vec<Edit> {
     let function = case.function();
     let values = function.insts().iter().flat_map(|&inst| function.inst_results(inst));
     let mut edits: Vec<Edit> = values.map(|&value| Edit::Results(vec![value])).collect();
-    for &inst in function.insts().iter().rev() {
+    // What has several results is replaced by returning one of them.
+    let single = |inst: &&Inst| function.inst_results(**inst).len() == 1;
+    for &inst in function.insts().iter().rev().filter(single) {
         for &result in function.inst_results(inst) {
             let alike = function.args(inst).iter().filter(|&&arg| function.ty(arg) == function.ty(result));
             edits.extend(alike.map(|&arg| Edit::Replace(inst, arg)));
         }
     }
-    for &inst in function.insts() {
+    for &inst in function.insts().iter().filter(single) {
         if !matches!(function.op(inst), Op::Constant(_))
             && let Some(array) = value_of(case, inst)
         {
@@ -103,8 +105,9 @@ fn apply(case: &Case, edit: &Edit) -> Option<Case> {
         }
     }
     for &inst in function.insts() {
-        let Some(&result) = function.inst_results(inst).first() else { continue };
-        if !live.contains(&result) {
+        let results = function.inst_results(inst);
+        let Some(&result) = results.first() else { continue };
+        if !results.iter().any(|result| live.contains(result)) {
             continue;
         }
         match edit {

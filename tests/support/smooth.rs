@@ -33,11 +33,19 @@ pub fn unary(b: &Builder<'_>, op: Unary, x: Value) -> Value {
         | Unary::Tanh
         | Unary::Logistic
         | Unary::Erf
-        | Unary::Erfc => b.unary(op, x),
+        | Unary::Erfc
+        | Unary::BesselI0e
+        | Unary::BesselI1e
+        | Unary::PopulationCount
+        | Unary::StopGradient => b.unary(op, x),
         Unary::Exp | Unary::Expm1 => scale(b, b.unary(op, x), 1.0 / 16.0),
         Unary::Exp2 => scale(b, b.unary(op, x), 0.25),
         Unary::Sinh | Unary::Cosh => scale(b, b.unary(op, x), 0.125),
         Unary::Log | Unary::Sqrt | Unary::Rsqrt | Unary::Cbrt => b.unary(op, positive(b, x)),
+        // On [1, 17], well away from the poles.
+        Unary::Lgamma => scale(b, b.unary(op, b.add(positive(b, x), b.splat_like(x, 0.5))), 0.125),
+        Unary::Digamma => b.unary(op, b.add(positive(b, x), b.splat_like(x, 0.5))),
+        Unary::ErfInv => b.unary(op, scale(b, b.sin(x), 0.8)),
         Unary::Log2 => scale(b, b.unary(op, positive(b, x)), 0.5),
         Unary::Log1p => b.unary(op, b.mul(x, x)),
         Unary::Tan => b.unary(op, b.sin(x)),
@@ -53,7 +61,19 @@ pub fn binary(b: &Builder<'_>, op: Binary, x: Value, y: Value) -> Value {
         Binary::Div => scale(b, b.div(x, positive(b, y)), 0.5),
         Binary::Rem | Binary::Atan2 => b.binary(op, x, positive(b, y)),
         Binary::Pow => scale(b, b.pow(positive(b, x), b.sin(y)), 0.25),
-        Binary::Max | Binary::Min | Binary::And | Binary::Or | Binary::Xor => b.binary(op, x, y),
+        Binary::Max
+        | Binary::Min
+        | Binary::And
+        | Binary::Or
+        | Binary::Xor
+        | Binary::ShiftLeft
+        | Binary::ShiftRight
+        | Binary::ShiftRightLogical => b.binary(op, x, y),
+        // The order is constant: it has no derivative.
+        Binary::Polygamma => {
+            let argument = b.add(positive(b, y), b.splat_like(y, 0.5));
+            scale(b, b.binary(op, b.splat_like(x, 1.0), argument), 0.5)
+        }
     }
 }
 

@@ -13,12 +13,12 @@
 //! A tolerance that is always wide would show nothing. [`Bounds::tight`] counts the elements that had to be equal or closer than
 //! 2e-5 (f32) or 1e-11 (f64) times `1 + |x|`, and the suites require most to be.
 
-use std::collections::HashMap;
-
 use pullback_interp::{Array, Scalar, evaluate_op};
-use pullback_ir::{Binary, DType, Function, Op, Reduction, Type, Unary, Value};
+use pullback_ir::{DType, Op, Type};
 
 use super::inputs::from_f64;
+use super::moved::interpret_moved;
+use super::permitted::{Permitted, epsilon, least, matrix_error, permitted, reflected_magnitudes, sum_of_magnitudes};
 use super::rng::Rng;
 use super::run::Case;
 
@@ -105,24 +105,6 @@ pub fn distance(x: Scalar, y: Scalar) -> f64 {
     }
 }
 
-/// The distance from 1 to the next number; 0 for types that do not round.
-pub fn epsilon(dtype: DType) -> f64 {
-    match dtype {
-        DType::F32 => f64::from(f32::EPSILON),
-        DType::F64 => f64::EPSILON,
-        DType::I32 | DType::I64 | DType::U8 | DType::Bool => 0.0,
-    }
-}
-
-/// The least positive number of a type: what underflow may be off by.
-fn least(dtype: DType) -> f64 {
-    match dtype {
-        DType::F32 => f64::from(f32::from_bits(1)),
-        DType::F64 => f64::from_bits(1),
-        DType::I32 | DType::I64 | DType::U8 | DType::Bool => 0.0,
-    }
-}
-
 /// The greatest finite number of a type.
 fn greatest(dtype: DType) -> f64 {
     match dtype {
@@ -147,101 +129,8 @@ fn tight_slack(x: Scalar) -> f64 {
     if magnitude.is_finite() { relative * (1.0 + magnitude) } else { 0.0 }
 }
 
-/// Interprets a function without calls, moving what rounds.
-fn interpret_moved(function: &Function, inputs: &[Array], rng: &mut Rng) -> Vec<Array> {
-    let mut values: HashMap<Value, Array> = HashMap::new();
-    values.extend(function.params().iter().copied().zip(inputs.iter().cloned()));
-    for &inst in function.insts() {
-        let args: Vec<&Array> = function.args(inst).iter().map(|arg| &values[arg]).collect();
-        let op = function.op(inst);
-        // Without calls, every instruction has one result.
-        let result = function.inst_results(inst)[0];
-        let plain = evaluate_op(op, &args, function.ty(result)).expect("a verified instruction");
-        values.insert(result, move_elements(op, &args, plain, rng));
-    }
-    function.results().iter().map(|result| values[result].clone()).collect()
-}
-
-/// The error that the specification permits an operation, as a multiple of eps times the magnitude in question.
-pub enum Permitted {
-    /// The result is exact or correctly rounded from exact operands.
-    Nothing,
-    /// Relative to the result, unless that is a small integer: such results of arithmetic are most often exact.
-    Rounding(f64),
-    /// Relative to the result.
-    Function(f64),
-    /// Relative to the product of so many factors; partial products may leave the range of the type.
-    Product(usize),
-    /// Relative to the sum of the terms' magnitudes, for a sum of so many terms; the sign of a zero sum is free.
-    Sum(usize),
-}
-
-/// The error that the specification permits `op` on these operands.
-pub fn permitted(op: &Op, args: &[&Array], result: &Type) -> Permitted {
-    if !result.dtype.is_float() {
-        return Permitted::Nothing;
-    }
-    let terms = |contracted: usize| contracted / result.elements().max(1);
-    match op {
-        Op::Unary(unary) => match unary {
-            Unary::Neg | Unary::Abs | Unary::Sign | Unary::Not | Unary::Floor | Unary::Ceil | Unary::Round => {
-                Permitted::Nothing
-            }
-            Unary::Sqrt => Permitted::Rounding(1.0),
-            Unary::Exp
-            | Unary::Exp2
-            | Unary::Expm1
-            | Unary::Log
-            | Unary::Log2
-            | Unary::Log1p
-            | Unary::Rsqrt
-            | Unary::Cbrt
-            | Unary::Sin
-            | Unary::Cos
-            | Unary::Tan
-            | Unary::Asin
-            | Unary::Acos
-            | Unary::Atan
-            | Unary::Sinh
-            | Unary::Cosh
-            | Unary::Tanh
-            | Unary::Logistic
-            | Unary::Erf
-            | Unary::Erfc => Permitted::Function(2.0),
-        },
-        Op::Binary(binary) => match binary {
-            Binary::Add | Binary::Sub | Binary::Mul | Binary::Div => Permitted::Rounding(1.0),
-            Binary::Pow | Binary::Atan2 => Permitted::Function(2.0),
-            Binary::Rem | Binary::Max | Binary::Min | Binary::And | Binary::Or | Binary::Xor => Permitted::Nothing,
-        },
-        Op::Reduce { kind, .. } => match kind {
-            Reduction::Add => Permitted::Sum(terms(args[0].elements.len())),
-            Reduction::Mul => Permitted::Product(terms(args[0].elements.len())),
-            Reduction::Max | Reduction::Min | Reduction::And | Reduction::Or => Permitted::Nothing,
-        },
-        Op::Dot(dims) => {
-            let extents = args[0].shape.extents();
-            Permitted::Sum(dims.lhs_contract.iter().map(|&axis| extents[axis]).product())
-        }
-        Op::Constant(_)
-        | Op::Iota { .. }
-        | Op::Compare(_)
-        | Op::IsFinite
-        | Op::Select
-        | Op::Clamp
-        | Op::Convert(_)
-        | Op::Broadcast(_)
-        | Op::Reshape(_)
-        | Op::Transpose(_)
-        | Op::Reverse(_)
-        | Op::Slice(_)
-        | Op::Pad(_)
-        | Op::Concatenate { .. }
-        | Op::Call(_) => Permitted::Nothing,
-    }
-}
-
-fn move_elements(op: &Op, args: &[&Array], plain: Array, rng: &mut Rng) -> Array {
+/// A result of an operation with its elements moved by what it may round.
+pub fn move_elements(op: &Op, args: &[&Array], plain: Array, rng: &mut Rng) -> Array {
     let ty = plain.ty();
     let eps = epsilon(ty.dtype);
     let moved: Vec<f64> = match permitted(op, args, &ty) {
@@ -260,9 +149,13 @@ fn move_elements(op: &Op, args: &[&Array], plain: Array, rng: &mut Rng) -> Array
             plain.to_f64().into_iter().enumerate().map(step).collect()
         }
         Permitted::Function(units) => plain.to_f64().into_iter().map(|x| moved_by(rng, units * eps * x, x)).collect(),
+        Permitted::Reflected(units) => {
+            let scales = reflected_magnitudes(op, args, &plain);
+            plain.to_f64().into_iter().zip(scales).map(|(x, scale)| moved_by(rng, units * eps * scale, x)).collect()
+        }
         Permitted::Product(factors) => {
             let (large, small) =
-                (extreme_product(op, args[0], &ty, f64::max), extreme_product(op, args[0], &ty, f64::min));
+                (extreme_product(op, args, &ty, f64::max), extreme_product(op, args, &ty, f64::min));
             let step = |(x, (large, small)): (f64, (f64, f64))| match x {
                 // Some orders overflow or underflow on the way.
                 _ if large.is_infinite() || small < least(ty.dtype) / eps => rng.pick(&[f64::NAN, 1.0]),
@@ -280,6 +173,21 @@ fn move_elements(op: &Op, args: &[&Array], plain: Array, rng: &mut Rng) -> Array
             };
             plain.to_f64().into_iter().zip(sum_of_magnitudes(op, args, &ty)).map(step).collect()
         }
+        Permitted::Running(terms) => {
+            let exact = args.iter().all(|arg| arg.to_f64().into_iter().all(|x| is_small_integer(x, eps)));
+            let units = if exact { 0.0 } else { eps * terms as f64 };
+            let step = |(x, scale): (f64, f64)| moved_by(rng, units * scale, x);
+            plain.to_f64().into_iter().zip(sum_of_magnitudes(op, args, &ty)).map(step).collect()
+        }
+        Permitted::LogSum(terms) => {
+            let step = |x: f64| moved_by(rng, eps * terms as f64 * (1.0 + x.abs()), x);
+            plain.to_f64().into_iter().map(step).collect()
+        }
+        Permitted::Matrix(_) => {
+            let error = matrix_error(op, args, &plain);
+            let step = |x: f64| if x == 0.0 { x } else { moved_by(rng, error / MAGNIFY, x) };
+            plain.to_f64().into_iter().map(step).collect()
+        }
     };
     from_f64(&ty, &moved)
 }
@@ -295,19 +203,14 @@ fn is_small_integer(x: f64, eps: f64) -> bool {
 
 /// The largest or smallest magnitude that a partial product can have: the product of the factors above or below 1. Infinities,
 /// zeros and NaN, which do not depend on the order, are left out.
-fn extreme_product(op: &Op, x: &Array, result: &Type, choose: fn(f64, f64) -> f64) -> Vec<f64> {
+fn extreme_product(op: &Op, args: &[&Array], result: &Type, choose: fn(f64, f64) -> f64) -> Vec<f64> {
     let factor = |x: f64| if x.is_finite() && x != 0.0 { choose(x.abs(), 1.0) } else { 1.0 };
-    let factors: Vec<f64> = x.to_f64().into_iter().map(factor).collect();
-    evaluate_op(op, &[&from_f64(&x.ty(), &factors)], result).expect("as the plain one").to_f64()
-}
-
-/// For each element of a sum or dot, the sum of the magnitudes of its terms.
-pub fn sum_of_magnitudes(op: &Op, args: &[&Array], result: &Type) -> Vec<f64> {
-    let magnitudes: Vec<Array> = args.iter().map(|arg| absolute(arg)).collect();
-    let magnitudes: Vec<&Array> = magnitudes.iter().collect();
-    evaluate_op(op, &magnitudes, result).expect("as the plain one").to_f64()
-}
-
-fn absolute(x: &Array) -> Array {
-    evaluate_op(&Op::Unary(Unary::Abs), &[x], &x.ty()).expect("floats")
+    let factors: Vec<Array> = (args.iter())
+        .map(|&arg| {
+            let factors: Vec<f64> = arg.to_f64().into_iter().map(factor).collect();
+            if arg.dtype().is_float() { from_f64(&arg.ty(), &factors) } else { arg.clone() }
+        })
+        .collect();
+    let factors: Vec<&Array> = factors.iter().collect();
+    evaluate_op(op, &factors, result).expect("as the plain one").to_f64()
 }

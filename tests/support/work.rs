@@ -5,19 +5,30 @@
 //! comparison of results finds it. Counting does: every operation that the fused program executes is weighed against what the program
 //! with one kernel per operation executes.
 
-use pullback_ir::{Binary, Function, Unary};
-use pullback_loops::{Expr, For, Program, Stmt, lower};
+use pullback_ir::{Binary, Function, Module, Unary, verify};
+use pullback_loops::{Expr, For, Program, Routine, RuntimeCall, Step, Stmt, lower};
 use pullback_optimize::fuse::{FuseOptions, fuse};
+use pullback_optimize::passes::{expand_operations, inline_regions};
 
 /// The operations that a run of the program executes, in units of simple arithmetic: every assignment and store counts once per
 /// lane and per iteration of the loops around it, multiplied by what it costs.
 pub fn work(program: &Program) -> u128 {
-    program.kernels.iter().map(|kernel| work_of(program, &kernel.body, 1)).sum()
+    work_of_steps(program, &program.body, 1)
+}
+
+/// Loops that end by a condition count as one iteration, branches as all their cases.
+fn work_of_steps(program: &Program, steps: &[Step], times: u128) -> u128 {
+    let of_step = |step: &Step| match step {
+        Step::Kernel(kernel) => work_of(program, &kernel.body, times),
+        Step::Loop(inner) => work_of_steps(program, &inner.body, times * inner.extent as u128),
+        Step::While(_) | Step::Branch(_) => step.nested().map(|steps| work_of_steps(program, steps, times)).sum(),
+    };
+    steps.iter().map(of_step).sum()
 }
 
 /// The statements of the text of the program, loops included: what code generation has to go through.
 pub fn statements(program: &Program) -> usize {
-    program.kernels.iter().map(|kernel| statements_of(&kernel.body)).sum()
+    program.kernels().iter().map(|kernel| statements_of(&kernel.body)).sum()
 }
 
 fn work_of(program: &Program, body: &[Stmt], times: u128) -> u128 {
@@ -26,15 +37,29 @@ fn work_of(program: &Program, body: &[Stmt], times: u128) -> u128 {
         Stmt::Store(_, var) => times * u128::from(program.vars[*var].lanes),
         Stmt::For(nested) => work_of(program, &nested.body, times * trips(nested)),
         // The packed kernel does eight multiply-adds where plain loops do one.
+        Stmt::Bind(_) => times,
+        Stmt::If(inner) => work_of(program, &inner.body, times),
+        Stmt::Call(call) => times * work_of_call(call),
         Stmt::Gemm(gemm) => times * (2 * gemm.m as u128 * gemm.n as u128 * gemm.k as u128).div_ceil(8),
     };
     body.iter().map(of_statement).sum()
 }
 
+/// A sort takes a comparison per element and bit of their count, linear algebra a third to one multiply-add per pair of rows and column.
+fn work_of_call(call: &RuntimeCall) -> u128 {
+    let extent = |view: usize, axis: usize| call.views[view].axes[axis].extent as u128;
+    match call.routine {
+        Routine::Argsort { .. } => extent(0, 0) * u128::from(u128::BITS - extent(0, 0).leading_zeros()),
+        Routine::Cholesky => extent(0, 0).pow(3) / 3,
+        Routine::TriangularSolve { .. } => extent(0, 0).pow(2) * extent(0, 1),
+    }
+}
+
 fn statements_of(body: &[Stmt]) -> usize {
     let of_statement = |stmt: &Stmt| match stmt {
-        Stmt::Let(..) | Stmt::Store(..) | Stmt::Gemm(_) => 1,
+        Stmt::Let(..) | Stmt::Store(..) | Stmt::Gemm(_) | Stmt::Bind(_) | Stmt::Call(_) => 1,
         Stmt::For(nested) => 1 + statements_of(&nested.body),
+        Stmt::If(inner) => 1 + statements_of(&inner.body),
     };
     body.iter().map(of_statement).sum()
 }
@@ -69,6 +94,9 @@ fn cost(program: &Program, expr: &Expr) -> u128 {
             | Unary::Logistic
             | Unary::Erf
             | Unary::Erfc => 20,
+            Unary::ErfInv | Unary::Lgamma | Unary::Digamma | Unary::BesselI0e | Unary::BesselI1e => 100,
+            Unary::PopulationCount => 8,
+            Unary::StopGradient => 0,
         },
         Expr::Binary(op, ..) => match op {
             Binary::Add
@@ -78,9 +106,13 @@ fn cost(program: &Program, expr: &Expr) -> u128 {
             | Binary::Min
             | Binary::And
             | Binary::Or
-            | Binary::Xor => 1,
+            | Binary::Xor
+            | Binary::ShiftLeft
+            | Binary::ShiftRight
+            | Binary::ShiftRightLogical => 1,
             Binary::Div => 4,
             Binary::Pow | Binary::Atan2 | Binary::Rem => 40,
+            Binary::Polygamma => 200,
         },
         Expr::ReduceLanes(_, vector) => u128::from(program.vars[*vector].lanes),
         Expr::Const(_)
@@ -91,12 +123,16 @@ fn cost(program: &Program, expr: &Expr) -> u128 {
         | Expr::Compare(..)
         | Expr::IsFinite(_)
         | Expr::Select(..)
+        | Expr::Bitcast(_)
         | Expr::Convert(_) => 1,
     }
 }
 
 /// The loop program of a function without calls.
 pub fn program_of(function: &Function, fusion: bool) -> Result<Program, String> {
+    let module = verify(Module::new()).map_err(|errors| errors.to_string())?;
+    let function = inline_regions(&module, function).map_err(|error| error.to_string())?;
+    let function = &expand_operations(&module, &function).map_err(|error| error.to_string())?;
     let plan = fuse(function, FuseOptions { enabled: fusion }).map_err(|error| format!("fusion {fusion}: {error}"))?;
     lower(function, &plan).map_err(|error| format!("fusion {fusion}: {error}"))
 }

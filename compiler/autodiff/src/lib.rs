@@ -61,10 +61,34 @@
 //! | `clamp(low, x, high)` | x < low, x > high | 1 for that limit, 0 for the others |
 //! | `clamp(low, x, high)` | low > high | 1 for high, which is the value then |
 //! | `reduce max`, `reduce min` | ties | g shared equally among the tied elements |
-//! | `reduce mul` | zeros among the elements | exact: the product of the other elements |
+//! | `reduce mul`, `cumulative mul`, `scatter mul` | zeros among the factors | exact: the product of the other factors |
 //! | `reduce mul`, `reduce max`, `reduce min` | nothing to reduce | 0 |
 //! | `select` | everywhere | that of the operand selected; the other gets exactly 0 |
 //! | `pad`, `concatenate`, `slice` | everywhere | positions that were dropped get exactly 0 |
+//! | `cumulative max`, `cumulative min` | ties among the elements so far | g shared equally among them |
+//! | `cumulative logsumexp` | nothing but -inf so far | 0 |
+//! | `reduce_window max`, `reduce_window min` | ties in a window | g shared equally among the tied elements; padding has no part |
+//! | `reduce_window max`, `reduce_window min` | a window of padding alone | g goes nowhere |
+//! | `select_and_scatter` | everywhere | 0 for the operand, which only chooses; the source reads where it wrote |
+//! | `sort`, `top_k` | ties | to the position that each element came from; the stable order decides |
+//! | `dynamic_slice`, `dynamic_update_slice`; `gather`, `scatter` with `clamp` | outside | at the place the window was moved to |
+//! | `gather`, `scatter` with `drop` | outside | exactly 0 |
+//! | `gather`, `scatter add` | repeated positions | contributions add up; each update gets all of g |
+//! | `scatter set` | repeated positions | all of g to the last update there, exactly 0 to the others and to what is replaced |
+//! | `scatter max`, `scatter min` | ties of element and updates | g shared equally among the tied ones |
+//! | `erf_inv` | -1, 1 | infinite, as the limit is |
+//! | `lgamma` | 0, -1, -2, … | NaN, as `digamma` is there |
+//! | `digamma` | 0, -1, -2, … | +infinity, the limit from both sides |
+//! | `polygamma(n, x)` for x | 0, -1, -2, … | NaN for odd n, +infinity for even n |
+//! | `polygamma(n, x)` for n | everywhere | refused: an order is an integer |
+//! | `bessel_i0e`, `bessel_i1e` | 0 | 0, the mean of both sides; 1/2 |
+//! | `cholesky` | not positive definite | NaN |
+//! | `cholesky`, `triangular_solve` | elements that are not read | exactly 0 |
+//! | `bitcast`, `stop_gradient` | everywhere | 0 |
+//! | `cond`, `switch` | everywhere | that of the region that ran; exactly 0 from the others |
+//! | `while` | where the number of iterations changes | that of the iterations that ran |
+//! | `while` without a bound | reverse mode | refused |
+//! | `custom_derivative` | everywhere | the rule's; forward mode refuses a VJP rule |
 //! | `dynamic_slice`, `dynamic_update_slice` | a box outside | that of the box moved inside; what is replaced gets exactly 0 |
 //! | `gather` | a window outside | `clamp`: to the window moved inside; `drop`: 0 |
 //! | `gather` | repeated positions | they add up |

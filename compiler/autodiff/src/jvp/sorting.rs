@@ -18,7 +18,7 @@ pub(super) fn sort(b: &Builder<'_>, axis: usize, keys: usize, descending: bool, 
             *sorted.last().ok_or(NoRule)?
         }
     };
-    Ok(site.tangents.iter().map(|t| t.map(|t| along(b, t, positions, axis))).collect())
+    Ok(site.tangents.iter().map(|t| t.and_then(|t| along(b, t, positions, axis))).collect())
 }
 
 /// Whether a value holds positions along the axis.
@@ -32,11 +32,14 @@ fn counts(b: &Builder<'_>, value: Value, axis: usize) -> bool {
 pub(super) fn top_k(b: &Builder<'_>, site: &MultiSite<'_>) -> Tangents {
     let (&[t], &[_, positions]) = (site.tangents, site.results) else { return Err(NoRule) };
     let Some(axis) = b.shape(positions).rank().checked_sub(1) else { return Err(NoRule) };
-    Ok(vec![t.map(|t| along(b, t, positions, axis)), None])
+    Ok(vec![t.and_then(|t| along(b, t, positions, axis)), None])
 }
 
-/// The elements of `x` at positions along an axis, which has as many as `positions` has there; other axes agree.
-fn along(b: &Builder<'_>, x: Value, positions: Value, axis: usize) -> Value {
+/// The elements of `x` at positions along an axis, which has as many as `positions` has there; other axes agree. Nothing if `x` has no elements.
+fn along(b: &Builder<'_>, x: Value, positions: Value, axis: usize) -> Option<Value> {
+    if b.shape(x).elements() == 0 {
+        return None;
+    }
     let rank = b.shape(x).rank();
     let others: Axes = (0..rank).filter(|&other| other != axis).collect();
     let dims = WindowDims {
@@ -48,7 +51,7 @@ fn along(b: &Builder<'_>, x: Value, positions: Value, axis: usize) -> Value {
         vector_axis: rank,
         mode: OutOfBounds::Clamp,
     };
-    b.gather(x, positions, GatherSpec { dims, sizes: vec![1; rank].into() })
+    Some(b.gather(x, positions, GatherSpec { dims, sizes: vec![1; rank].into() }))
 }
 
 /// The values that there are, behind one barrier.

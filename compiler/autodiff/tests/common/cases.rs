@@ -203,6 +203,8 @@ pub const CUMULATIVE: &[Case] = &[
 /// Sorting, and what holds values back. The results other than `%z` have tangents where they are `f64`.
 pub const SORTING: &[Case] = &[
     ("%x: f64[7]", "%z = sort %x, axis=0, keys=1", "f64[7]", &[WIDE]),
+    ("%x: f64[2,0]", "%z = sort %x, axis=1, keys=1", "f64[2,0]", &[WIDE]),
+    ("%x: f64[0,3]", "%z, %i = top_k %x, k=2", "f64[0,2], i32[0,2]", &[WIDE]),
     ("%x: f64[5,3]", "%z = sort %x, axis=0, keys=1, descending=true", "f64[5,3]", &[WIDE]),
     ("%x: f64[2,6], %y: f64[2,6]", "%k, %z = sort %x, %y, axis=1, keys=1", "f64[2,6], f64[2,6]", &[WIDE, UNIT]),
     // The first key has ties, which the second breaks.

@@ -14,7 +14,7 @@ mod shrink;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use pullback_ir::{DType, Function, parse_module, verify};
+use pullback_ir::{DType, Function, Op, parse_module, verify};
 
 use super::random::stress;
 use super::support::inputs::Mood;
@@ -378,11 +378,15 @@ fn programs_in_files_do_little_more_work() {
     for folder in ["tests/files", "examples"] {
         files(&root.join(folder), &mut paths);
     }
-    // Some files are wrong on purpose, and some hold loop programs.
+    // Some files are wrong on purpose, some hold loop programs, and a linear map known by its transpose alone does not run.
     let cases = paths.iter().filter_map(|path| {
         let text = std::fs::read_to_string(path).unwrap();
         let module = verify(parse_module(&text).ok()?).ok()?;
-        let func = module.functions().last()?.0;
+        let (func, function) = module.functions().last()?;
+        let runs = |inst| !matches!(function.op(inst), Op::TransposeRule { .. });
+        if !function.all_insts().into_iter().all(runs) {
+            return None;
+        }
         Some((path.display().to_string(), Case { module, func, inputs: Vec::new() }))
     });
     let count = check_all(cases);

@@ -7,6 +7,10 @@
 
 #[path = "../../../../../tests/support/inputs.rs"]
 pub mod inputs;
+#[path = "../../../../../tests/support/moved.rs"]
+pub mod moved;
+#[path = "../../../../../tests/support/permitted.rs"]
+pub mod permitted;
 #[path = "../../../../../tests/support/program.rs"]
 pub mod program;
 #[path = "../../../../../tests/support/rng.rs"]
@@ -24,6 +28,7 @@ use pullback_interp::Array;
 use pullback_ir::{Elements, parse_module};
 use pullback_loops::{Program, Verified, contract_mul_add, interpret, lower, parse_program, verify};
 use pullback_optimize::fuse::{FuseOptions, fuse};
+use pullback_optimize::passes::{expand_operations, inline_regions};
 
 use inputs::Mood;
 use rng::Rng;
@@ -53,7 +58,8 @@ pub fn case(text: &str, mood: Mood) -> Case {
 
 /// The loop program of a case without calls, verified; its text reads back to the same text.
 pub fn lowered(case: &Case, fusion: bool, contract: bool) -> Result<Verified<Program>, String> {
-    let function = case.function();
+    let function = inline_regions(&case.module, case.function()).unwrap();
+    let function = &expand_operations(&case.module, &function).unwrap();
     let plan = fuse(function, FuseOptions { enabled: fusion }).unwrap();
     let mut program = lower(function, &plan).map_err(|error| format!("{error}\n{}", case.text()))?;
     if contract {
