@@ -95,7 +95,16 @@ fn jacobian_product_refuses_sizes_that_it_cannot_show() {
 
 #[test]
 fn every_example_with_a_command_line_explains_itself_and_refuses_what_it_does_not_know() {
-    for name in ["derivative", "chain_rule", "scalar_graph", "gradient", "jacobian_product", "digits"] {
+    for name in [
+        "derivative",
+        "chain_rule",
+        "scalar_graph",
+        "gradient",
+        "jacobian_product",
+        "checkpointing",
+        "digits",
+        "adbench",
+    ] {
         assert!(holds(name, &["--help"]).contains(&format!("Usage: {name}")), "{name}");
         let output = run(name, &["--bogus"]);
         assert_eq!(output.status.code(), Some(2), "{name}");
@@ -134,4 +143,15 @@ fn digits_is_repeatable_and_explains_itself() {
     for epochs in ["many", "0"] {
         assert_eq!(run("digits", &["--epochs", epochs]).status.code(), Some(2));
     }
+}
+
+#[test]
+fn checkpointing_keeps_to_its_slots_and_to_the_gradient() {
+    let printed = holds("checkpointing", &["--steps", "300", "--oscillators", "8", "--slots", "3,9"]);
+    assert!(printed.contains("All gradients agree.") && printed.contains("the same for half"), "{printed}");
+}
+
+#[test]
+fn the_loops_of_the_readme_run() {
+    holds("loops", &[]);
 }

@@ -187,6 +187,27 @@ func @f(%x: f64[12]) -> (f64[12], f64) {
 }
 
 #[test]
+fn a_rule_of_the_users_may_have_entries_where_the_primal_has_none() {
+    // The derivative of floor is zero; the rule says that it is the identity.
+    let text = "
+func @f(%x: f64[3], %y: f64) -> (f64[3], f64) {
+  %z = custom_derivative %x, rule=jvp : f64[3]
+    primal(%a: f64[3]) {
+      %r = floor %a : f64[3]
+      yield %r
+    }
+    jvp(%b: f64[3], %b_t: f64[3]) {
+      yield %b_t
+    }
+  return %z, %y
+}
+";
+    // What a rule does is not looked into, so each of its results may depend on each of its operands, but on no other parameter.
+    let (entries, _) = check(text, &[floats(&[3], irregular()), floats(&[], irregular())], &[0, 1]);
+    assert_eq!(entries, 9 + 1);
+}
+
+#[test]
 fn what_does_not_fit_is_said() {
     let (module, f) = load(BUNDLE);
     let message = |result: Result<pullback::SparsityPattern, pullback::Error>| result.unwrap_err().to_string();
@@ -198,4 +219,9 @@ fn what_does_not_fit_is_said() {
     assert!(message(jacobian_sparsity(&module, f, &[0], &wrong)).contains("expected i32[7]"));
     let pattern = jacobian_sparsity(&module, f, &[0], &none).unwrap();
     assert!(sparse_jacobian(&module, f, &[1], pattern).unwrap_err().to_string().contains("a pattern of 21 rows"));
+    let (module, f) = load("func @f(%x: f64[3]) -> i32 {\n  %y = argmax %x, axis=0 : i32\n  return %y\n}\n");
+    let pattern = jacobian_sparsity(&module, f, &[0], &[None]).unwrap();
+    assert_eq!((pattern.rows(), pattern.columns()), (0, 3));
+    let error = sparse_jacobian(&module, f, &[0], pattern).unwrap_err().to_string();
+    assert!(error.contains("@f has no floating-point result"), "{error}");
 }

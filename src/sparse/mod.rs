@@ -104,7 +104,7 @@ impl SparseJacobian {
 /// The function that computes the elements of the pattern with one product per colour, by forward mode if columns take no more colours than rows.
 ///
 /// # Errors
-/// As [`jacobian_sparsity`] and [`vjp`](crate::vjp()); [`Error::User`] if results and parameters differ in element type or the pattern is not of this function's size.
+/// As [`jacobian_sparsity`] and [`vjp`](crate::vjp()); [`Error::User`] if no result is floating-point, results and parameters differ in element type or the pattern is not of this function's size.
 pub fn sparse_jacobian(
     module: &Verified<Module>,
     func: FuncId,
@@ -126,8 +126,11 @@ pub fn sparse_jacobian(
             total(&params)
         )));
     }
-    if let Some(other) = floats.iter().chain(&params).find(|ty| ty.dtype != floats[0].dtype) {
-        return Err(Error::User(format!("a Jacobian between {} and {other}, expected one element type", floats[0])));
+    let Some(first) = floats.first() else {
+        return Err(Error::User(format!("@{} has no floating-point result, so it has no Jacobian", source.name)));
+    };
+    if let Some(other) = floats.iter().chain(&params).find(|ty| ty.dtype != first.dtype) {
+        return Err(Error::User(format!("a Jacobian between {first} and {other}, expected one element type")));
     }
     let coloring = color(&pattern);
     let seeds = if coloring.side == Side::Columns { &params } else { &floats };

@@ -241,7 +241,17 @@ impl Propagation {
                 }
                 Ok(results.unwrap_or_default())
             }
-            (Op::Checkpoint | Op::CustomDerivative(_), [body, ..]) => self.run(body, args.to_vec()),
+            (Op::Checkpoint, [body]) => self.run(body, args.to_vec()),
+            (Op::CustomDerivative(_), [primal, _]) => {
+                // The user's rule says what the derivative is, and need not have the pattern of the primal's.
+                let all = self.sets.union_all(args.iter().flat_map(|arg| &arg.sets).copied());
+                let results = self.run(primal, args.to_vec())?;
+                let each = results.into_iter().zip(types).map(|(fact, ty)| {
+                    let set = if ty.dtype.is_float() { all } else { 0 };
+                    Fact { sets: vec![set; ty.elements()], ..fact }
+                });
+                Ok(each.collect())
+            }
             (_, _) => {
                 let all = self.sets.union_all(args.iter().flat_map(|arg| &arg.sets).copied());
                 let fact = |ty: &&Type| Fact { shape: ty.shape.clone(), sets: vec![all; ty.elements()], known: None };

@@ -9,6 +9,7 @@ mod support;
 
 mod agreement;
 mod derivatives;
+mod programs;
 mod samples;
 
 use std::collections::BTreeMap;

@@ -1,26 +1,30 @@
 //! What each operation is tried on: attributes, operand types, and where its operands may lie.
+//!
+//! The samples of operations whose attributes are many, or which have regions, are programs in `programs.rs`.
 
 use std::sync::Arc;
 
 use pullback_interp::Array;
 use pullback_ir::op::{BroadcastSpec, SliceSpec};
 use pullback_ir::{
-    Axes, Binary, Builder, Comparison, DType, DotDims, Elements, Literal, Module, Op, PadSpec, Reduction, Scalar,
-    Shape, Type, Unary,
+    Axes, Binary, Builder, Comparison, Cumulation, DType, DotDims, Elements, Function, Literal, Module, Op, PadSpec,
+    Reduction, Scalar, ScatterKind, Shape, Type, Unary, parse_module,
 };
 
-use crate::support::inputs::{Mood, array, scalar, uniform};
+use crate::programs::programs;
+use crate::support::inputs::{Mood, array, from_f64, scalar, uniform};
 use crate::support::rng::Rng;
 use crate::support::run::{Case, verified};
 
 /// Shapes for operations that work element by element: with and without a rest after whole vectors, and empty.
 const SHAPES: [&[usize]; 6] = [&[], &[1], &[5], &[2, 0, 3], &[2, 3, 4], &[67]];
 
-/// An operation with attributes, and types for its operands.
+/// An operation with attributes, types for its operands, and its regions.
 #[derive(Clone, Debug)]
 pub(crate) struct Sample {
     pub(crate) op: Op,
     pub(crate) types: Vec<Type>,
+    pub(crate) regions: Vec<Function>,
 }
 
 fn ty(dtype: DType, extents: &[usize]) -> Type {
@@ -33,7 +37,11 @@ fn shape(extents: &[usize]) -> Shape {
 
 /// The samples of a template's operation on operands of an element type, which is in its domain.
 pub(crate) fn samples(template: &Op, dtype: DType) -> Vec<Sample> {
-    let one = |op: Op, types: &[&[usize]]| Sample { op, types: types.iter().map(|e| ty(dtype, e)).collect() };
+    let one = |op: Op, types: &[&[usize]]| Sample {
+        op,
+        types: types.iter().map(|e| ty(dtype, e)).collect(),
+        regions: Vec::new(),
+    };
     let elementwise = |op: &Op, operands: usize| -> Vec<Sample> {
         SHAPES.iter().map(|extents| one(op.clone(), &vec![*extents; operands])).collect()
     };
@@ -103,7 +111,69 @@ pub(crate) fn samples(template: &Op, dtype: DType) -> Vec<Sample> {
         Op::Reduce { kind, .. } => reductions(*kind).into_iter().map(|(x, op)| one(op, &[x])).collect(),
         Op::Dot(_) => dots().into_iter().map(|(x, y, dims)| one(Op::Dot(Box::new(dims)), &[x, y])).collect(),
         Op::Call(_) => elementwise(template, 1),
+        Op::Bitcast(_)
+        | Op::Barrier
+        | Op::ArgReduce { .. }
+        | Op::Cumulative { .. }
+        | Op::DynamicSlice(_)
+        | Op::DynamicUpdateSlice
+        | Op::Gather(_)
+        | Op::Scatter { .. }
+        | Op::Windows(_)
+        | Op::OverlapAdd { .. }
+        | Op::ReduceWindow { .. }
+        | Op::SelectAndScatter { .. }
+        | Op::Conv(_)
+        | Op::Sort { .. }
+        | Op::TopK { .. }
+        | Op::RandomBits(_)
+        | Op::Cholesky
+        | Op::TriangularSolve { .. }
+        | Op::Scan(_)
+        | Op::While(_)
+        | Op::Cond
+        | Op::Switch
+        | Op::CustomDerivative(_)
+        | Op::TransposeRule { .. }
+        | Op::Checkpoint => written(template.name(), dtype),
     }
+}
+
+/// The samples of an operation that are programs.
+fn written(op: &str, dtype: DType) -> Vec<Sample> {
+    let of_dtype = programs(op).iter().filter(|(domain, ..)| domain.contains(dtype));
+    of_dtype
+        .map(|(_, params, line)| {
+            let line = line.replace("KIND", op);
+            let (results, types) = (line.split(" = ").next().unwrap(), line.lines().next().unwrap());
+            let types = types.rsplit(" : ").next().unwrap();
+            let text = format!("func @main({params}) -> ({types}) {{\n{line}\n  return {results}\n}}\n");
+            let text = with_element_type(&text, dtype);
+            let module = parse_module(&text).unwrap_or_else(|errors| panic!("{errors}\n{text}"));
+            let module = verified(module);
+            let function = module.functions().last().unwrap().1;
+            let inst = function.insts()[0];
+            assert_eq!((function.op(inst).name(), function.insts().len()), (op, 1), "{text}");
+            Sample {
+                op: function.op(inst).clone(),
+                types: function.param_types().cloned().collect(),
+                regions: function.region_functions(inst),
+            }
+        })
+        .collect()
+}
+
+/// The text with an element type in the place of `T`, which stands alone or before a shape.
+fn with_element_type(text: &str, dtype: DType) -> String {
+    let is_name = |c: char| c.is_alphanumeric() || c == '_' || c == '%';
+    let pieces: Vec<&str> = text.split('T').collect();
+    let mut result = pieces[0].to_string();
+    for pair in pieces.windows(2) {
+        let alone = !pair[0].ends_with(is_name) && !pair[1].starts_with(is_name);
+        result.push_str(if alone { dtype.name() } else { "T" });
+        result.push_str(pair[1]);
+    }
+    result
 }
 
 fn constants(dtype: DType) -> Vec<Op> {
@@ -218,7 +288,7 @@ pub(crate) fn case_of(sample: &Sample, inputs: Vec<Array>) -> Case {
     }
     let b = Builder::new(&module, "main");
     let params: Vec<_> = sample.types.iter().enumerate().map(|(i, ty)| b.param(&format!("x{i}"), ty.clone())).collect();
-    let results = b.emit_many(op, &params);
+    let results = b.emit_structured(op, &params, &sample.regions);
     let function = b.finish(&results).unwrap_or_else(|error| panic!("{error}: {sample:?}"));
     let func = module.add(function);
     Case { module: verified(module), func, inputs }
@@ -232,6 +302,9 @@ pub(crate) fn interior(op: &Op, operand: usize) -> (f64, f64) {
             Unary::Log1p => (-0.6, 3.0),
             Unary::Asin | Unary::Acos => (-0.8, 0.8),
             Unary::Tan => (-1.2, 1.2),
+            Unary::ErfInv => (-0.8, 0.8),
+            Unary::Lgamma | Unary::Digamma => (0.5, 4.0),
+            Unary::BesselI0e | Unary::BesselI1e => (0.1, 4.0),
             Unary::Neg
             | Unary::Abs
             | Unary::Sign
@@ -250,12 +323,17 @@ pub(crate) fn interior(op: &Op, operand: usize) -> (f64, f64) {
             | Unary::Tanh
             | Unary::Logistic
             | Unary::Erf
-            | Unary::Erfc => (-2.0, 2.0),
+            | Unary::Erfc
+            | Unary::PopulationCount
+            | Unary::StopGradient => (-2.0, 2.0),
         },
         Op::Binary(binary) => match (binary, operand) {
             (Binary::Div | Binary::Rem, 1) => (0.7, 2.0),
             (Binary::Pow, 0) => (0.4, 2.5),
             (Binary::Atan2, 1) => (0.3, 2.0),
+            // An order is integral: `interior_inputs` rounds it.
+            (Binary::Polygamma, 0) => (-0.4, 3.4),
+            (Binary::Polygamma, _) => (0.8, 4.0),
             (
                 Binary::Add
                 | Binary::Sub
@@ -268,12 +346,16 @@ pub(crate) fn interior(op: &Op, operand: usize) -> (f64, f64) {
                 | Binary::Min
                 | Binary::And
                 | Binary::Or
-                | Binary::Xor,
+                | Binary::Xor
+                | Binary::ShiftLeft
+                | Binary::ShiftRight
+                | Binary::ShiftRightLogical,
                 _,
             ) => (-2.0, 2.0),
         },
         Op::Clamp => [(-1.5, -0.5), (-2.0, 2.0), (0.5, 1.5)][operand],
         Op::Reduce { kind: Reduction::Mul, .. } => (0.9, 1.1),
+        Op::Cumulative { kind: Cumulation::Mul, .. } | Op::Scatter { kind: ScatterKind::Mul, .. } => (0.7, 1.4),
         Op::Constant(_)
         | Op::Iota { .. }
         | Op::Compare(_)
@@ -289,6 +371,31 @@ pub(crate) fn interior(op: &Op, operand: usize) -> (f64, f64) {
         | Op::Concatenate { .. }
         | Op::Reduce { .. }
         | Op::Dot(_)
+        | Op::Bitcast(_)
+        | Op::Barrier
+        | Op::ArgReduce { .. }
+        | Op::Cumulative { .. }
+        | Op::DynamicSlice(_)
+        | Op::DynamicUpdateSlice
+        | Op::Gather(_)
+        | Op::Scatter { .. }
+        | Op::Windows(_)
+        | Op::OverlapAdd { .. }
+        | Op::ReduceWindow { .. }
+        | Op::SelectAndScatter { .. }
+        | Op::Conv(_)
+        | Op::Sort { .. }
+        | Op::TopK { .. }
+        | Op::RandomBits(_)
+        | Op::Cholesky
+        | Op::TriangularSolve { .. }
+        | Op::Scan(_)
+        | Op::While(_)
+        | Op::Cond
+        | Op::Switch
+        | Op::CustomDerivative(_)
+        | Op::TransposeRule { .. }
+        | Op::Checkpoint
         | Op::Call(_) => (-2.0, 2.0),
     }
 }
@@ -297,7 +404,39 @@ pub(crate) fn interior(op: &Op, operand: usize) -> (f64, f64) {
 pub(crate) fn interior_inputs(sample: &Sample, rng: &mut Rng) -> Vec<Array> {
     let draw = |(operand, ty): (usize, &Type)| {
         let (low, high) = interior(&sample.op, operand);
-        if ty.dtype.is_float() { uniform(rng, ty, low, high) } else { array(rng, ty, Mood::Tame) }
+        match (&sample.op, operand) {
+            (Op::Cholesky, _) => positive_definite(rng, ty),
+            (Op::TriangularSolve { .. }, 0) => add_identity(&uniform(rng, ty, -0.5, 0.5), 2.0),
+            (Op::Binary(Binary::Polygamma), 0) => {
+                let orders: Vec<f64> = uniform(rng, ty, low, high).to_f64().iter().map(|x| x.round()).collect();
+                from_f64(ty, &orders)
+            }
+            (_, _) if ty.dtype.is_float() => uniform(rng, ty, low, high),
+            (_, _) => array(rng, ty, Mood::Tame),
+        }
     };
     sample.types.iter().enumerate().map(draw).collect()
+}
+
+/// `x` with a multiple of the identity added to the matrices in its last two axes.
+fn add_identity(x: &Array, factor: f64) -> Array {
+    let n = x.shape.extents().last().copied().unwrap_or(0);
+    let on_diagonal = |position: usize| position % (n * n) / n == position % n;
+    let values = x.to_f64().into_iter().enumerate();
+    let values: Vec<f64> = values.map(|(position, x)| x + if on_diagonal(position) { factor } else { 0.0 }).collect();
+    from_f64(&x.ty(), &values)
+}
+
+/// Symmetric matrices whose eigenvalues are around their size.
+fn positive_definite(rng: &mut Rng, ty: &Type) -> Array {
+    let x = uniform(rng, ty, -1.0, 1.0);
+    let n = ty.shape.extents().last().copied().unwrap_or(0);
+    let values = x.to_f64();
+    // Diagonally dominant, and equal to its mirror image.
+    let mirrored = |position: usize| {
+        let (matrix, row, column) = (position / (n * n), position % (n * n) / n, position % n);
+        values[(matrix * n + row.max(column)) * n + row.min(column)]
+    };
+    let symmetric: Vec<f64> = (0..values.len()).map(mirrored).collect();
+    add_identity(&from_f64(ty, &symmetric), 1.0 + n as f64)
 }

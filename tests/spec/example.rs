@@ -2,7 +2,7 @@
 //!
 //! Comment lines behind the last function of a block say what it computes; `ir-spec/README.md` lists them.
 
-use pullback_autodiff::{grad, vjp};
+use pullback_autodiff::{grad, transpose, vjp};
 use pullback_interp::{Array, Scalar, evaluate};
 use pullback_ir::parse::parse_literal;
 use pullback_ir::print::{PrintOptions, function_to_string};
@@ -30,6 +30,7 @@ struct Claims {
     inputs: Vec<(String, String)>,
     results: Vec<Expected>,
     gradients: Vec<(String, Expected)>,
+    transposed: Vec<(String, Expected)>,
 }
 
 impl Claims {
@@ -44,6 +45,10 @@ impl Claims {
                 ("gradient", of) => {
                     let (name, value) = named(of)?;
                     claims.gradients.push((name, Expected::read(&value)?));
+                }
+                ("transpose", of) => {
+                    let (name, value) = named(of)?;
+                    claims.transposed.push((name, Expected::read(&value)?));
                 }
                 (word, _) => return Err(format!("`{word}` is no claim")),
             }
@@ -112,13 +117,21 @@ impl Example {
         function.insts().iter().any(|&inst| function.op(inst).name() == op)
     }
 
-    /// Whether it claims a value for each of its results.
+    /// Whether it claims what it computes: values of its results, or, of a linear map without any, of its transpose.
     pub(crate) fn has_results(&self) -> bool {
-        !self.claims.results.is_empty()
+        !self.claims.results.is_empty() || !self.claims.transposed.is_empty()
     }
 
-    /// Whether it claims a gradient for each parameter that has one.
+    /// Whether all that it claims is about its transpose.
+    pub(crate) fn is_transposed(&self) -> bool {
+        !self.claims.transposed.is_empty()
+    }
+
+    /// Whether it claims a gradient for each parameter that has one, or what its transpose gives.
     pub(crate) fn has_all_gradients(&self) -> bool {
+        if self.is_transposed() {
+            return true;
+        }
         let function = self.function();
         let mut floats = function.params().iter().filter(|&&param| function.ty(param).dtype.is_float());
         floats.all(|&param| {
@@ -129,7 +142,9 @@ impl Example {
 
     /// Runs the function and compares the claimed results and gradients.
     pub(crate) fn check(&self, engine: Engine) -> Result<(), String> {
-        if self.has_results() || !self.claims.gradients.is_empty() {
+        if self.is_transposed() {
+            self.check_transpose(engine)?;
+        } else if self.has_results() || !self.claims.gradients.is_empty() {
             self.check_results(engine)?;
             self.check_gradients(engine)?;
         }
@@ -157,12 +172,10 @@ impl Example {
         let names: Vec<&String> = self.claims.gradients.iter().map(|(name, _)| name).collect();
         let wrt = names.iter().map(|name| self.param(name)).collect::<Result<Vec<_>, _>>()?;
         let adjoint = vjp(&self.module, self.func, &wrt).map_err(|error| error.to_string())?;
-        let mut module = Module::clone(&self.module);
-        let func = module.add(adjoint);
-        let module = verify(module).map_err(|errors| errors.to_string())?;
+        let (module, func) = added(&self.module, adjoint)?;
         let mut inputs = self.inputs()?;
         for ty in self.function().result_types().filter(|ty| ty.dtype.is_float()) {
-            inputs.push(array(&Literal::splat(Scalar::from_f64(ty.dtype, 1.0), ty.shape.clone()))?);
+            inputs.push(ones(ty)?);
         }
         let found = engine(&module, func, &inputs)?;
         let outputs = self.function().results().len();
@@ -173,6 +186,37 @@ impl Example {
             claimed.compare(&format!("the gradient of {name}"), &found[outputs + position], ty, same)?;
         }
         Ok(())
+    }
+
+    /// Runs the transpose on cotangents of ones. The parameters that it is claimed for stand behind the residuals.
+    pub(crate) fn check_transpose(&self, engine: Engine) -> Result<(), String> {
+        let (module, func) = self.transposed(&self.module, self.func)?;
+        let mut inputs = self.inputs()?;
+        for ty in self.function().result_types() {
+            inputs.push(ones(ty)?);
+        }
+        let found = engine(&module, func, &inputs)?;
+        for (position, (name, claimed)) in self.claims.transposed.iter().enumerate() {
+            let ty = self.function().ty(self.function().params()[self.param(name)?]);
+            claimed.compare(&format!("the cotangent of {name}"), &found[position], ty, |x, y| x == y)?;
+        }
+        Ok(())
+    }
+
+    /// The transpose of a function with the parameters of the example, in its module.
+    pub(crate) fn transposed(
+        &self,
+        module: &Verified<Module>,
+        func: FuncId,
+    ) -> Result<(Verified<Module>, FuncId), String> {
+        let residuals = self.function().params().len() - self.claims.transposed.len();
+        let function = transpose(module, func, residuals).map_err(|error| error.to_string())?;
+        added(module, function)
+    }
+
+    /// The module and the function that the claims are about, and its arguments.
+    pub(crate) fn subject(&self) -> Result<(&Verified<Module>, FuncId, Vec<Array>), String> {
+        Ok((&self.module, self.func, self.inputs()?))
     }
 
     /// The gradient of the last function with respect to a parameter, as text.
@@ -191,14 +235,29 @@ impl Example {
     }
 
     fn inputs(&self) -> Result<Vec<Array>, String> {
-        let mut inputs = vec![None; self.function().params().len()];
+        let linear: Vec<&String> = self.claims.transposed.iter().map(|(name, _)| name).collect();
+        let residuals = self.function().params().len() - linear.len();
+        let mut inputs = vec![None; residuals];
         for (name, text) in &self.claims.inputs {
             let position = self.param(name)?;
             let ty = self.function().ty(self.function().params()[position]);
-            inputs[position] = Some(array(&literal(text, ty)?)?);
+            let input = inputs.get_mut(position).ok_or(format!("an input for %{name}, which the transpose has not"))?;
+            *input = Some(array(&literal(text, ty)?)?);
         }
         inputs.into_iter().collect::<Option<Vec<_>>>().ok_or("an input is missing".into())
     }
+}
+
+/// The module with one more function.
+pub(crate) fn added(module: &Module, function: Function) -> Result<(Verified<Module>, FuncId), String> {
+    let mut module = Module::clone(module);
+    let func = module.add(function);
+    Ok((verify(module).map_err(|errors| errors.to_string())?, func))
+}
+
+/// An array of ones.
+pub(crate) fn ones(ty: &Type) -> Result<Array, String> {
+    array(&Literal::splat(Scalar::from_f64(ty.dtype, 1.0), ty.shape.clone()))
 }
 
 fn literal(text: &str, ty: &Type) -> Result<Literal, String> {

@@ -4,6 +4,7 @@
 //! `cargo test --release --test spec -- --ignored` writes the status page anew.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod batching;
 mod document;
 mod engine;
 mod example;
@@ -118,12 +119,15 @@ fn every_section_has_its_parts_and_an_example_that_runs() {
 }
 
 #[test]
-fn the_first_program_of_the_readme_is_the_example() {
+fn the_programs_of_the_readme_are_examples() {
     let readme = Page::read(&root().join("README.md"));
-    let shown = readme.blocks("rust").into_iter().next().unwrap().text;
-    let example = fs::read_to_string(root().join("examples/front_page.rs")).unwrap();
-    let code: Vec<&str> = example.lines().skip_while(|line| line.starts_with("//!") || line.is_empty()).collect();
-    assert_eq!(shown.trim_end(), code.join("\n"));
+    let shown: Vec<String> = readme.blocks("rust").into_iter().map(|block| block.text.trim_end().to_string()).collect();
+    let code = |name: &str| {
+        let example = fs::read_to_string(root().join("examples").join(name)).unwrap();
+        let code: Vec<&str> = example.lines().skip_while(|line| line.starts_with("//!") || line.is_empty()).collect();
+        code.join("\n")
+    };
+    assert_eq!(shown, ["front_page.rs", "loops.rs"].map(code));
 }
 
 #[test]

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use pullback_ir::op::{Derivative, OpInfo, table};
 
+use crate::batching::batching;
 use crate::document::{files_below, pages, root, slug};
 use crate::engine::compiled;
 use crate::example::{Example, interpreted};
@@ -20,12 +21,16 @@ example of the operation's section:
 - **Inference**: it verifies, so every result has its inferred type.
 - **Interpreter**: evaluating it gives the results that the section states.
 - **Derivative**: the vector-Jacobian product gives the gradients that the section states; *zero* where the derivative is zero
-  everywhere, *none* where the result is not floating-point.
+  everywhere, *none* where no result is floating-point.
+- **Batching**: a batch of two gives what the two give alone; *by scan* where the operation runs once for each element of the
+  batch instead of taking one more axis along.
 - **Lowering**: compiled to machine code, the example and its vector-Jacobian product give what the section states.
 - **Tests**: the number of files under `tests/files` with an instruction of the operation.
 
-| operation | specification | inference | interpreter | derivative | lowering | tests |
-|---|---|---|---|---|---|---|
+What is not so has a number, and the reason stands below under that number.
+
+| operation | specification | inference | interpreter | derivative | batching | lowering | tests |
+|---|---|---|---|---|---|---|---|
 ";
 
 /// Where the page lies.
@@ -38,16 +43,46 @@ pub(crate) fn generate() -> String {
     let tests: Vec<String> =
         files_below(&root().join("tests/files"), "pir").iter().map(|path| fs::read_to_string(path).unwrap()).collect();
     let mut page = HEAD.to_string();
+    let mut notes = Notes::default();
     for info in table() {
         let mentions = tests.iter().filter(|text| mentions(text, info.name)).count();
         // Writing to a String cannot fail.
-        let _ = writeln!(page, "| `{}` | {} | {mentions} |", info.name, row(info).join(" | "));
+        let _ = writeln!(page, "| `{}` | {} | {mentions} |", info.name, row(info, &mut notes).join(" | "));
     }
-    page
+    page + &notes.text()
 }
 
-/// Specification, inference, interpreter, derivative, lowering.
-fn row(info: &OpInfo) -> [String; 5] {
+/// Reasons, numbered in the order in which they are found; each once.
+#[derive(Default)]
+struct Notes(Vec<String>);
+
+impl Notes {
+    /// `entry` with the number of the reason.
+    fn mark(&mut self, entry: &str, reason: &str) -> String {
+        let line = reason.lines().next().unwrap_or_default().to_string();
+        let position = self.0.iter().position(|known| *known == line).unwrap_or_else(|| {
+            self.0.push(line);
+            self.0.len() - 1
+        });
+        format!("{entry} ({})", position + 1)
+    }
+
+    /// `yes`, or `no` with the reason.
+    fn outcome(&mut self, outcome: Result<(), String>) -> String {
+        match outcome {
+            Ok(()) => "yes".into(),
+            Err(reason) => self.mark("no", &reason),
+        }
+    }
+
+    fn text(&self) -> String {
+        let lines = self.0.iter().enumerate().map(|(position, reason)| format!("{}. {reason}\n", position + 1));
+        if self.0.is_empty() { String::new() } else { format!("\n{}", lines.collect::<String>()) }
+    }
+}
+
+/// Specification, inference, interpreter, derivative, batching, lowering.
+fn row(info: &OpInfo, notes: &mut Notes) -> [String; 6] {
     let blocks = pages()
         .iter()
         .flat_map(|page| page.blocks("pir").into_iter().map(|b| (page.name.clone(), b)))
@@ -55,30 +90,42 @@ fn row(info: &OpInfo) -> [String; 5] {
     let Some((page, block)) =
         blocks.iter().find(|(page, block)| page.contains("operations/") && block.section == info.name)
     else {
-        return ["no", "no", "no", "no", "no"].map(String::from);
+        return ["no", "no", "no", "no", "no", "no"].map(String::from);
     };
     let link = format!("[yes]({}#{})", page.trim_start_matches("ir-spec/"), slug(info.name));
-    let Ok(example) = Example::read(block) else {
-        return [link, "no".into(), "no".into(), "no".into(), "no".into()];
+    let example = match Example::read(block) {
+        Ok(example) => example,
+        Err(reason) => {
+            let no = notes.mark("no", &reason);
+            return [link, no.clone(), no.clone(), no.clone(), no.clone(), no];
+        }
     };
-    let derivative = match info.derivative {
-        Derivative::None => "none",
-        Derivative::Zero if example.check_gradients(interpreted).is_ok() => "zero",
+    let used = if example.uses(info.name) { Ok(()) } else { Err("the example does not use it".into()) };
+    let inference = notes.outcome(used);
+    let interpreter = notes.outcome(example.check_results(interpreted));
+    let batching = match batching(&example, info.name) {
+        Ok(found) => found.describe().into(),
+        Err(reason) => notes.mark("no", &reason),
+    };
+    let lowering = notes.outcome(example.check(compiled));
+    [link, inference, interpreter, derivative(info, &example, notes), batching, lowering]
+}
+
+/// What is known of the derivative.
+fn derivative(info: &OpInfo, example: &Example, notes: &mut Notes) -> String {
+    let checked = || {
+        if example.is_transposed() { example.check_transpose(interpreted) } else { example.check_gradients(interpreted) }
+    };
+    let claimed = || if example.has_all_gradients() { Ok(()) } else { Err("the example lacks gradients".to_string()) };
+    match info.derivative {
+        Derivative::None => "none".into(),
+        Derivative::Zero => checked().map_or_else(|reason| notes.mark("no", &reason), |()| "zero".into()),
         Derivative::Linear
         | Derivative::Bilinear
         | Derivative::UsesInput
         | Derivative::UsesOutput
-        | Derivative::Call => yes(example.has_all_gradients() && example.check_gradients(interpreted).is_ok()),
-        Derivative::Zero => "no",
-    };
-    let inference = yes(example.uses(info.name));
-    let interpreter = yes(example.check_results(interpreted).is_ok());
-    let lowering = yes(example.check(compiled).is_ok());
-    [link, inference.into(), interpreter.into(), derivative.into(), lowering.into()]
-}
-
-const fn yes(works: bool) -> &'static str {
-    if works { "yes" } else { "no" }
+        | Derivative::Call => notes.outcome(claimed().and_then(|()| checked())),
+    }
 }
 
 /// Whether a text has an instruction of this operation.

@@ -32,6 +32,8 @@ pub(crate) struct Trace {
     pub(crate) tangent_params: Vec<Value>,
     /// The instructions that are not copies.
     pub(crate) steps: Vec<Step>,
+    /// The values that what was built computes from the tangents of the parameters.
+    dependent: EntitySet<Value>,
     /// Under which name each value of the source prints, `%` left out.
     pub(crate) printed: SecondaryMap<Value, Arc<str>>,
 }
@@ -55,6 +57,7 @@ pub(crate) fn trace(b: &Builder<'_>, source: &Function, request: &Request<'_>) -
         tangents: SecondaryMap::new(),
         tangent_params: Vec::with_capacity(request.wrt.len()),
         steps: Vec::new(),
+        dependent: EntitySet::new(),
         printed: printed_names(b, source),
     };
     copy_params(b, source, &mut trace.map);
@@ -62,6 +65,7 @@ pub(crate) fn trace(b: &Builder<'_>, source: &Function, request: &Request<'_>) -
         let param = source.params()[index];
         let tangent = b.param(&format!("{}_t", trace.printed[param]), source.ty(param).clone());
         trace.tangents[param] = tangent.into();
+        trace.dependent.insert(tangent);
         trace.tangent_params.push(tangent);
     }
     for &inst in source.insts() {
@@ -123,6 +127,7 @@ impl Trace {
             message: "it was asked for a tangent that the operation cannot have".into(),
             origin: origin.clone(),
         })?;
+        self.follow(b, start);
         self.define(b, source, inst, &found, &rule)?;
         self.steps.push(start..b.function().insts().len());
         Ok(())
@@ -154,6 +159,7 @@ impl Trace {
             return Err(Error::Bug { rule, message, origin: provenance.origin.clone() });
         }
         map_results(b, source, inst, &results, &mut self.map);
+        self.follow(b, start);
         self.define(b, source, inst, &tangents, &rule)?;
         self.steps.push(start..b.function().insts().len());
         Ok(())
@@ -179,7 +185,18 @@ impl Trace {
         }
     }
 
-    /// Takes the tangents of the results of an instruction, with their names.
+    /// Marks what the instructions from `start` on compute from tangents.
+    fn follow(&mut self, b: &Builder<'_>, start: usize) {
+        let function = b.function();
+        for &inst in function.insts().iter().skip(start) {
+            if function.args(inst).iter().any(|&arg| self.dependent.contains(arg)) {
+                self.dependent.extend(function.inst_results(inst).iter().copied());
+            }
+        }
+    }
+
+    /// Takes the tangents of the results of an instruction, with their names. One that is linear in the tangents of the parameters and depends on none of them is zero,
+    /// and stays a symbolic one: what is linear is transposed, and it would not be.
     fn define(
         &mut self,
         b: &Builder<'_>,
@@ -191,6 +208,9 @@ impl Trace {
         for (&result, &tangent) in source.inst_results(inst).iter().zip(tangents) {
             let Some(tangent) = tangent else { continue };
             check_contribution(b, rule, tangent, source.ty(result))?;
+            if !self.dependent.contains(tangent) {
+                continue;
+            }
             if source.value_name(result).is_some() {
                 b.name(tangent, &format!("{}_t", self.printed[result]));
             }

@@ -356,3 +356,134 @@ func @f(%x: f64) -> (f64, f64) {
     let found: Vec<f64> = found.iter().flat_map(|array| array.to_f64()).collect();
     assert_eq!(found, [8.0, 8.0, 12.0, 0.0]);
 }
+
+#[test]
+fn a_state_that_stays_constant_is_no_operand_of_what_is_linear() {
+    // The branch takes the loop's counter, a floating-point number beside a state that has a tangent.
+    check_text(
+        "
+func @f(%a: f64) -> (f64, f64) {
+  %one = constant 1.0 : f64
+  %x, %n = while %a, %one, consts=0, bound=5 : f64, f64
+    cond(%x1: f64, %n1: f64) {
+      %limit = constant 3.5 : f64
+      %go = compare lt %n1, %limit : bool
+      yield %go
+    }
+    body(%x2: f64, %n2: f64) {
+      %s = sin %x2 : f64
+      %o = constant 1.0 : f64
+      %n3 = add %n2, %o : f64
+      yield %s, %n3
+    }
+  %h = constant 0.1 : f64
+  %p = compare gt %a, %h : bool
+  %q = cond %p, %n : f64
+    then(%a3: f64) {
+      %s3 = sin %a3 : f64
+      yield %s3
+    }
+    else(%a4: f64) {
+      yield %a4
+    }
+  return %q, %x
+}
+",
+        &[(0.2, 1.0)],
+        2,
+    );
+}
+
+#[test]
+fn a_jvp_rule_that_adds_the_tangent_of_a_constant_operand_transposes() {
+    check_text(
+        "
+func @f(%a: f64) -> f64 {
+  %one = constant 1.0 : f64
+  %z = custom_derivative %a, %one, rule=jvp : f64
+    primal(%x1: f64, %n1: f64) {
+      %s1 = sin %x1 : f64
+      %p1 = mul %s1, %n1 : f64
+      yield %p1
+    }
+    jvp(%x2: f64, %n2: f64, %x2_t: f64, %n2_t: f64) {
+      %c = cos %x2 : f64
+      %ct = mul %c, %x2_t : f64
+      %u = mul %ct, %n2 : f64
+      %s2 = sin %x2 : f64
+      %v = mul %s2, %n2_t : f64
+      %w = add %u, %v : f64
+      yield %w
+    }
+  return %z
+}
+",
+        &[(0.2, 1.0)],
+        2,
+    );
+}
+
+#[test]
+fn a_value_that_a_jvp_rule_computes_beside_a_tangent_is_not_taken_for_one() {
+    // The rule claims the slope sin(a) by c, with the sine behind a barrier that the tangent of a, a constant here, passes too.
+    let module = load(
+        "
+func @f(%x: f64) -> f64 {
+  %half = constant 0.5 : f64
+  %y = custom_derivative %half, %x, rule=jvp : f64
+    primal(%a: f64, %c: f64) {
+      %p = mul %a, %c : f64
+      yield %p
+    }
+    jvp(%a1: f64, %c1: f64, %a1_t: f64, %c1_t: f64) {
+      %v, %v_t = optimization_barrier %a1, %a1_t : f64, f64
+      %s = sin %v : f64
+      %t = mul %s, %c1_t : f64
+      yield %t
+    }
+  return %y
+}
+",
+    );
+    let (module, gradient) = add(&module, grad(&module, find(&module, "f"), &[0]).unwrap());
+    let found = run(&module, gradient, &[array(&Type::scalar(DType::F64), &[3.0])]);
+    assert_eq!(found[0].to_f64(), [0.5_f64.sin()]);
+}
+
+#[test]
+fn a_schedule_of_checkpoints_too_long_to_be_a_constant_is_refused() {
+    let text = "
+func @f(%x: f64) -> f64 {
+  %y = scan %x, length=1048577, consts=0, carry=1, checkpoint_slots=4 : f64
+    body(%a: f64) {
+      %s = sin %a : f64
+      yield %s
+    }
+  return %y
+}
+";
+    let module = load(text);
+    let f = find(&module, "f");
+    assert!(jvp(&module, f, &[0]).is_ok());
+    let error = grad(&module, f, &[0]).unwrap_err().to_string();
+    assert!(error.contains("scan") && error.contains("1048577 iterations, at most 2^20"), "{error}");
+}
+
+#[test]
+fn branches_in_branches_transpose_each_once() {
+    // Were each transposed twice at every level, the innermost would be 2^24 times.
+    let depth = 24;
+    let mut text = "  %s = sin %p24 : f64\n  yield %s\n".to_owned();
+    for level in (0..depth).rev() {
+        let inner = level + 1;
+        let end = if level == 0 { "return" } else { "yield" };
+        text = format!(
+            "  %b{level} = constant true : bool\n  %r{level} = cond %b{level}, %p{level} : f64\n  then(%p{inner}: f64) {{\n{text}  }}\n  \
+             else(%q{inner}: f64) {{\n  yield %q{inner}\n  }}\n  {end} %r{level}\n"
+        );
+    }
+    let module = load(&format!("func @f(%p0: f64) -> f64 {{\n{text}}}\n"));
+    let (module, gradient) = add(&module, grad(&module, find(&module, "f"), &[0]).unwrap());
+    let found = run(&module, gradient, &[array(&Type::scalar(DType::F64), &[0.5])]);
+    assert_eq!(found[0].to_f64(), [0.5_f64.cos()]);
+}

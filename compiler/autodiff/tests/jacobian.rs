@@ -399,6 +399,41 @@ func @f(%x: f64, %y: f64) -> f64 {
 }
 
 #[test]
+fn a_rule_of_the_users_counts_once_for_each_element_what_is_not_batched() {
+    // The second result depends on y alone, and is the same for the whole batch.
+    let module = load(
+        "
+func @f(%x: f64, %y: f64) -> (f64, f64) {
+  %p, %q = custom_derivative %x, %y, rule=vjp : f64, f64
+    primal(%a: f64, %b: f64) {
+      %s = sin %a : f64
+      %t = sin %b : f64
+      yield %s, %t
+    }
+    vjp(%a1: f64, %b1: f64, %p1: f64, %q1: f64, %p_ct: f64, %q_ct: f64) {
+      %u = cos %a1 : f64
+      %v = cos %b1 : f64
+      %ga = mul %u, %p_ct : f64
+      %gb = mul %v, %q_ct : f64
+      yield %ga, %gb
+    }
+  return %p, %q
+}
+",
+    );
+    let (batched, id) = add(&module, vmap(&module, find(&module, "f"), 3, &[Some(0), None], &[0, 0]).unwrap());
+    let (batched, reverse) = add(&batched, pullback_autodiff::vjp(&batched, id, &[1]).unwrap());
+    let inputs = [f64s(&[1.0, 2.0, 3.0], &[3]), f64s(&[0.5], &[]), f64s(&[1.0; 3], &[3]), f64s(&[1.0, 2.0, 4.0], &[3])];
+    let expected = f64s(&[7.0 * 0.5_f64.cos()], &[]);
+    assert_close(&run(&batched, reverse, &inputs)[2..], &[expected], 1e-15, &|| text_of(&batched, reverse));
+}
+
+#[test]
+fn a_slice_of_a_scalar_over_a_batch_is_the_scalar_of_each() {
+    every_choice("\nfunc @f(%x: f64) -> f64 {\n  %y = dynamic_slice %x : f64\n  return %y\n}\n", -1.0, 1.0);
+}
+
+#[test]
 fn a_batch_that_cannot_be_is_refused() {
     let module = load(SCALAR);
     let f = find(&module, "f");

@@ -129,11 +129,13 @@ fn branches_that_differ_over_a_batch_do_not_leak_into_each_other() {
     let module = load(BRANCHES);
     let f = find(&module, "f");
     let (module, gradient) = add(&module, grad(&module, f, &[1, 2]).unwrap());
-    let (module, batched) =
-        add(&module, vmap(&module, gradient, 2, &[Some(0), Some(0), Some(0)], &[0, 0]).unwrap());
+    let (module, batched) = add(&module, vmap(&module, gradient, 2, &[Some(0), Some(0), Some(0)], &[0, 0]).unwrap());
     let two = |dtype| Type::new(dtype, &[2]).unwrap();
-    let inputs =
-        [array(&two(DType::Bool), &[0.0, 1.0]), array(&two(DType::F64), &[0.0, 4.0]), array(&two(DType::F64), &[3.0, 5.0])];
+    let inputs = [
+        array(&two(DType::Bool), &[0.0, 1.0]),
+        array(&two(DType::F64), &[0.0, 4.0]),
+        array(&two(DType::F64), &[3.0, 5.0]),
+    ];
     let found: Vec<Vec<f64>> = run(&module, batched, &inputs).iter().map(Array::to_f64).collect();
     assert_eq!(found, [[0.0, 0.25], [6.0, 0.0]]);
 }
@@ -224,7 +226,8 @@ fn nothing_flows_through_what_stops_it_even_under_an_infinity() {
     for op in ["stop_gradient", "bitcast"] {
         assert_eq!(cotangents(&elementwise(op, 1), &[&[1.0]], &[&[INF]]), [[0.0]]);
     }
-    let text = "func @f(%x: f64[2]) -> f64[2] {\n  %b = bitcast %x : i64[2]\n  %z = bitcast %b : f64[2]\n  return %z\n}\n";
+    let text =
+        "func @f(%x: f64[2]) -> f64[2] {\n  %b = bitcast %x : i64[2]\n  %z = bitcast %b : f64[2]\n  return %z\n}\n";
     assert_eq!(cotangents(text, &[&[1.0, 2.0]], &[&[1.0, 1.0]]), [[0.0, 0.0]]);
 }
 

@@ -2,8 +2,8 @@
 //!
 //! Each is its textbook formula in numbers of twice a double's precision, rounded once. What a formula loses by
 //! cancellation is then lost from digits that no double has: results are within 0.51 ulp of a double (an `f32` result is the
-//! `f64` one rounded), next to the roots of `lgamma` too; 0.7 ulp where a result of `erf_inv` is subnormal, and up to 6 ulp at the few
-//! doubles next to a root of `digamma` and `polygamma`.
+//! `f64` one rounded), next to the roots of `lgamma` too; 0.76 ulp where a result of `erf_inv` or `polygamma` is subnormal,
+//! rounded a second time, and up to 6 ulp at the few doubles next to a root of `digamma` and `polygamma`.
 //!
 //! The functions are total, nothing here overflows on the way to a finite result, and every loop is short: at most about 300
 //! steps, in `polygamma` of order 170.

@@ -171,7 +171,11 @@ impl<'m> Generator<'_, 'm> {
     pub(super) fn custom_derivative(&mut self) -> Option<Vec<Value>> {
         let mut args = self.some(0, 2);
         args.push(self.pick(|ty| Domain::Float.contains(ty.dtype) && ty.elements() <= MAX_ELEMENTS)?);
+        // No loops inside: those of the rule would carry values and tangents together, and do not transpose.
+        let (depth, callees) = (self.depth, self.callees);
+        (self.depth, self.callees) = (MAX_DEPTH, &[]);
         let primal = self.branches(&args, 1).remove(0);
+        (self.depth, self.callees) = (depth, callees);
         let mut module = self.b.module().clone();
         let func = module.add(primal.clone());
         let module = verified(module);

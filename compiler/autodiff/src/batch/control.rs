@@ -209,7 +209,9 @@ fn custom(
     args: &[Operand],
 ) -> Result<Vec<Operand>, Error> {
     let flags = flags(args);
-    let inner = region(state, primal, &flags, Outputs::AsNeeded)?;
+    // The cotangent of a result without a batch axis would be that of the whole batch, and the sum over the batch would count it once for each element.
+    let outputs = if kind == CustomRule::Vjp { Outputs::All } else { Outputs::AsNeeded };
+    let inner = region(state, primal, &flags, outputs)?;
     let floats = |f: &[Value], flags: &[bool]| -> Vec<bool> {
         f.iter().zip(flags).filter(|pair| primal.ty(*pair.0).dtype.is_float()).map(|pair| *pair.1).collect()
     };

@@ -43,6 +43,10 @@ fn zero_start(batch: &Batch<'_, '_>, starts: &[Operand]) -> Vec<Value> {
 pub(super) fn dynamic_slice(batch: &Batch<'_, '_>, shape: &Shape, args: &[Operand]) -> Value {
     let b = batch.b;
     let [x, starts @ ..] = args else { return b.fail("dynamic_slice", "expected operands") };
+    if starts.is_empty() {
+        // Of a scalar there is one slice, the scalar.
+        return x.value;
+    }
     if !starts.iter().any(|start| start.batched) {
         return b.dynamic_slice(x.value, &zero_start(batch, starts), &batch.with_batch(shape));
     }

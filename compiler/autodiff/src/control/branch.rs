@@ -157,34 +157,35 @@ pub(super) fn transpose(
     let known_count = args.len() - 1;
     args.extend(&given);
     let params: Vec<(String, Type)> = args[1..].iter().map(|&arg| ("ct".to_owned(), b.ty(arg))).collect();
-    // Once to see which operands get a cotangent in some branch, then for real.
-    let mut present = vec![false; operands.len()];
-    let mut transposed = Vec::with_capacity(regions.len());
-    for build in [false, true] {
-        for branch in regions {
-            let function = region(b.module(), &b.provenance(), &params, |b, params| {
-                let (known, given) = params.split_at(known_count);
-                let (mut known, mut given) = (known.iter(), given.iter());
-                let known: Vec<Option<Value>> =
-                    operands.iter().map(|operand| operand.known().and_then(|_| known.next().copied())).collect();
-                let cts: Vec<Option<Value>> = cts.iter().map(|ct| ct.and_then(|_| given.next().copied())).collect();
-                let found = transpose_into(b, branch, &known, &cts)?;
-                if !build {
-                    present.iter_mut().zip(&found).for_each(|(present, found)| *present |= found.is_some());
-                    return Ok(Vec::new());
-                }
-                let wanted = (0..operands.len()).filter(|&position| present[position]);
-                Ok(wanted
-                    .filter_map(|at| found[at].or_else(|| operands[at].linear_type().map(|ty| emit::zero(b, ty))))
-                    .collect())
-            })?;
-            if build {
-                transposed.push(function);
-            }
-        }
+    // Each branch is transposed once, since branches nest; then all get the results that some have, by copying.
+    let mut own = Vec::with_capacity(regions.len());
+    for branch in regions {
+        let mut present = Vec::new();
+        let function = region(b.module(), &b.provenance(), &params, |b, params| {
+            let (known, given) = params.split_at(known_count);
+            let (mut known, mut given) = (known.iter(), given.iter());
+            let known: Vec<Option<Value>> =
+                operands.iter().map(|operand| operand.known().and_then(|_| known.next().copied())).collect();
+            let cts: Vec<Option<Value>> = cts.iter().map(|ct| ct.and_then(|_| given.next().copied())).collect();
+            let found = transpose_into(b, branch, &known, &cts)?;
+            present = (0..operands.len()).filter(|&position| found[position].is_some()).collect();
+            Ok(found.into_iter().flatten().collect())
+        })?;
+        own.push((function, present));
     }
-    let positions: Vec<usize> = (0..operands.len()).filter(|&position| present[position]).collect();
-    let found = if positions.is_empty() { Vec::new() } else { b.emit_structured(op.clone(), &args, &transposed) };
+    let some = |position: &usize| own.iter().any(|(_, present)| present.contains(position));
+    let positions: Vec<usize> = (0..operands.len()).filter(some).collect();
+    let transposed: Result<Vec<Function>, Error> = own
+        .iter()
+        .map(|(function, present)| {
+            region(b.module(), &b.provenance(), &params, |b, params| {
+                let found = at(operands.len(), present, &inline(b, function, params));
+                let zero = |at: usize| operands[at].linear_type().map(|ty| emit::zero(b, ty));
+                Ok(positions.iter().filter_map(|&at| found[at].or_else(|| zero(at))).collect())
+            })
+        })
+        .collect();
+    let found = if positions.is_empty() { Vec::new() } else { b.emit_structured(op.clone(), &args, &transposed?) };
     let mut all = vec![None];
     all.extend(at(operands.len(), &positions, &found));
     Ok(all)

@@ -7,13 +7,15 @@
 //! built where the backward part needs it, so the second run is in the backward part and nothing of the first is kept; the barrier keeps passes from
 //! merging the two.
 
+use cranelift_entity::EntitySet;
+use pullback_ir::rewrite::{ValueMap, copy_inst};
 use pullback_ir::{Builder, CustomRule, Function, Op, Type, Value};
 
 use super::branch::at;
 use super::{Derived, Mode, Site, TransposeError, active_results, inline, transpose_into};
 use crate::emit;
 use crate::error::Error;
-use crate::trace::{Request, joint, trace};
+use crate::trace::{Request, dependents, joint, trace};
 use crate::transpose::Operand;
 
 fn floats(types: impl Iterator<Item = Type>) -> Vec<usize> {
@@ -32,7 +34,7 @@ pub(super) fn differentiate(b: &Builder<'_>, site: &Site<'_>, rule: CustomRule) 
         (CustomRule::Jvp, _) => {
             let mut args = site.args.clone();
             args.extend(site.tangents_or_zeros(b, inputs.into_iter()));
-            inline(b, derivative, &args)
+            inline_rule(b, site, derivative, &args)
         }
         (CustomRule::Vjp, Mode::Split) => {
             let known = site.args.len() + results.len();
@@ -49,6 +51,50 @@ pub(super) fn differentiate(b: &Builder<'_>, site: &Site<'_>, rule: CustomRule) 
     };
     let count = results.len();
     Ok(Derived { results, start, tangents: at(count, &outputs, &tangents) })
+}
+
+/// Inlines a JVP rule. What it computes from tangents that are zeros alone is zero: computed from constants it would not be linear in the tangents, and reverse mode could not
+/// transpose it.
+fn inline_rule(b: &Builder<'_>, site: &Site<'_>, rule: &Function, args: &[Value]) -> Vec<Value> {
+    let tangents = rule.params().get(site.args.len()..).unwrap_or_default();
+    let inputs = floats(site.args.iter().map(|&arg| b.ty(arg)));
+    let given = tangents.iter().zip(inputs).filter(|pair| site.tangents[pair.1].is_some());
+    let given: Vec<Value> = given.map(|pair| *pair.0).collect();
+    let active = dependents(rule, &given);
+    let linear = linear_values(rule, tangents);
+    let provenance = b.provenance();
+    let mut map = ValueMap::new();
+    for (&param, &arg) in rule.params().iter().zip(args) {
+        map.insert(param, arg);
+    }
+    for &inst in rule.insts() {
+        match rule.inst_results(inst) {
+            &[result] if linear.contains(result) && !active.contains(result) => {
+                b.set_provenance(rule.provenance(inst).clone());
+                map.insert(result, emit::zero(b, rule.ty(result)));
+            }
+            _ => copy_inst(b, rule, inst, &mut map),
+        }
+    }
+    b.set_provenance(provenance);
+    map.expect_all(b, rule.results())
+}
+
+/// The values of a JVP rule that are surely linear in its tangents. The results of an instruction with regions or with more than one result need not be, even if an
+/// operand is: a loop may compute values and tangents.
+fn linear_values(rule: &Function, tangents: &[Value]) -> EntitySet<Value> {
+    let mut linear = EntitySet::new();
+    linear.extend(tangents.iter().copied());
+    for &inst in rule.insts() {
+        if let &[result] = rule.inst_results(inst)
+            && rule.inst_regions(inst).is_empty()
+            && rule.ty(result).dtype.is_float()
+            && rule.args(inst).iter().any(|&arg| linear.contains(arg))
+        {
+            linear.insert(result);
+        }
+    }
+    linear
 }
 
 /// Inlines the rule.

@@ -107,6 +107,9 @@ impl Schedule {
     }
 }
 
+/// The longest loop whose schedule is made: the schedule is a constant in the program, with a row or more for each iteration.
+const MAX_ITERATIONS: usize = 1 << 20;
+
 /// The loop and what of it has tangents.
 struct Revolve<'a> {
     site: &'a Site<'a>,
@@ -127,8 +130,11 @@ pub(super) fn differentiate(
     body: &Function,
     slots: usize,
 ) -> Result<Derived, Error> {
-    if i32::try_from(spec.length).is_err() {
-        return Err(site.no_rule(format!("{} iterations, at most 2^31 - 1 with checkpoint_slots", spec.length)));
+    if spec.length > MAX_ITERATIONS {
+        return Err(site.no_rule(format!(
+            "{} iterations, at most 2^20 with checkpoint_slots: give checkpoint_every instead",
+            spec.length
+        )));
     }
     let mut active = site.active();
     let state = spec.consts..spec.consts + spec.carry;

@@ -103,7 +103,7 @@ impl Emitter<'_, '_> {
             return Ok(self.load_element(ty.dtype, register, pointer, offset, flags));
         }
         if place.lane_stride == 1 && ty.dtype != DType::Bool {
-            return Ok(self.builder.ins().load(register, flags, pointer, offset));
+            return Ok(self.load_vector(register, pointer, offset, flags));
         }
         if place.lane_stride == 1 {
             return Ok(self.load_mask(ty, pointer, offset, flags));
@@ -121,6 +121,16 @@ impl Emitter<'_, '_> {
             lanes.push(self.lane_of(ty, value)?);
         }
         Ok(self.vector_of(register, &lanes))
+    }
+
+    /// A load of a vector from anywhere. Without AVX a memory operand of an instruction has to be aligned, and Cranelift (0.135) makes one of an
+    /// unaligned load where a comparison of floats uses it; as a vector of another type first, the load stands alone.
+    fn load_vector(&mut self, register: Type, pointer: Value, offset: i32, flags: MemFlagsData) -> Value {
+        if self.env.settings.fma {
+            return self.builder.ins().load(register, flags, pointer, offset);
+        }
+        let bytes = self.builder.ins().load(types::I8X16, flags, pointer, offset);
+        self.builder.ins().bitcast(register, MemFlagsData::new().with_endianness(Endianness::Little), bytes)
     }
 
     /// A store of a variable.

@@ -27,6 +27,10 @@ const BERNOULLI: [(f64, f64); 17] = [
 /// From here on 17 terms of the asymptotic series leave less than 2^-114.
 const LARGE: f64 = 20.0;
 
+/// 2^120: from here on `polygamma` is the first term of its asymptotic series, since the others are below 2^-112 of it at
+/// every order. The sums behind it would overflow on the way at the largest doubles.
+const HUGE: f64 = (1u128 << 120) as f64;
+
 /// `ln(2 pi) / 2`.
 const HALF_LN_TAU: Dd = Dd::new(0.9189385332046728, -3.8782941580672414e-17);
 /// 1 less Euler's constant.
@@ -111,7 +115,8 @@ pub fn lgamma(x: f64) -> f64 {
         -Dd::from(x.abs()).ln().round()
     } else if x > 2.5e305 {
         // log x - 1 is all that matters; the result leaves the range at 2.556e305, x log x before it.
-        (Dd::from(x).ln() - ONE).round() * x
+        // Scaled, so that no exact product is larger than the result.
+        ((Dd::from(x).ln() - ONE) * (x / 1024.0)).round() * 1024.0
     } else if x > 0.0 {
         lgamma_positive(Dd::from(x)).round()
     } else {
@@ -223,6 +228,11 @@ pub fn polygamma(n: f64, x: f64) -> f64 {
         return if odd { f64::INFINITY } else { f64::NAN };
     } else if x.is_infinite() {
         return if odd { 0.0 } else { -0.0 };
+    }
+    if x >= HUGE {
+        // 5.15.9: (-1)^(n + 1) (n - 1)! / x^n.
+        let value = factorial_over_power(order - 1, Dd::from(x), ONE);
+        return if odd { value } else { -value };
     }
     let s = order + 1;
     let (magnitude, base) = if x > 0.0 {

@@ -100,6 +100,56 @@ fn special_values_of_polygamma() {
     check(&[(polygamma(-0.0, 2.5), digamma(2.5)), (polygamma(1.0, 1.0), std::f64::consts::PI.powi(2) / 6.0)]);
 }
 
+#[test]
+fn polygamma_at_huge_arguments_is_its_leading_term() {
+    let mut factorial = 1.0;
+    for n in 1..=170 {
+        let sign = if n % 2 == 1 { 1.0 } else { -1.0 };
+        // From 2^64 on what follows the leading term is below 2^-56 of it; the sums give way to it at 2^120.
+        for exponent in (64..1024).step_by(5) {
+            let (found, term) = (polygamma(f64::from(n), 2f64.powi(exponent)), libm::scalbn(factorial, -exponent * n));
+            let size = f64::from(n) * f64::EPSILON * term + 5e-324;
+            assert!((found - sign * term).abs() <= size, "{n} at 2^{exponent}: {found:e}, not {term:e}");
+            assert!(found.signum() == sign, "{n} at 2^{exponent}");
+        }
+        let last = polygamma(f64::from(n), f64::MAX);
+        assert!(last.signum() == sign && (last != 0.0) == (n == 1), "{n}: {last:e}");
+        factorial *= f64::from(n);
+    }
+    // A normal quotient is rounded once, as here; a subnormal one twice.
+    for x in points(1e36, 4e307) {
+        check(&[(polygamma(1.0, x), 1.0 / x)]);
+    }
+    for x in points(4e307, f64::MAX).chain([f64::MAX, 2f64.powi(1023)]) {
+        assert!((polygamma(1.0, x) - 1.0 / x).abs() <= 5e-324, "{x:e}");
+    }
+}
+
+#[test]
+fn lgamma_and_digamma_at_huge_arguments_are_their_leading_terms() {
+    for x in points(1e36, f64::MAX).chain([f64::MAX, 2f64.powi(1023), 2f64.powi(1022)]) {
+        check(&[(digamma(x), Dd::from(x).ln().round())]);
+    }
+    for x in (120..1024).map(|exponent| 2f64.powi(exponent)) {
+        same(x, digamma(x), x.ln(), 0.0);
+    }
+    for x in points(1e36, 2.5e305).chain(points(2.5e305, 2.55e305)) {
+        same(x, lgamma(x) / x, x.ln() - 1.0, 0.0);
+    }
+    // Double after double, around the change of formula and up to where the result leaves the range: each step is the
+    // derivative's, to the rounding of both ends.
+    for start in [2.5e305f64, 2.55e305] {
+        let mut x = f64::from_bits(start.to_bits() - 500);
+        for _ in 0..1000 {
+            let (found, step) = (lgamma(x.next_up()) - lgamma(x), (x.next_up() - x) * x.ln());
+            let ulp = lgamma(x).next_up() - lgamma(x);
+            assert!((found - step).abs() <= 1.02 * ulp, "{x:e}");
+            x = x.next_up();
+        }
+    }
+    check(&[(lgamma(2.56e305), INF), (lgamma(2f64.powi(1023)), INF)]);
+}
+
 /// Points between `low` and `high`.
 fn points(low: f64, high: f64) -> impl Iterator<Item = f64> {
     let golden = 0.618_033_988_749_894_9;

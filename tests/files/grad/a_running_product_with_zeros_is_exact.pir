@@ -1,0 +1,8 @@
+; test grad mode=vjp
+func @f(%x: f64[3]) -> f64[3] {
+  %y = cumulative mul %x, axis=0 : f64[3]
+  return %y
+}
+; input: %x = [2.0, 0.0, 3.0], %y_ct = [0.0, 0.0, 1.0]
+; expect: [2.0, 0.0, 0.0]
+; expect: [0.0, 6.0, 0.0]
