@@ -65,6 +65,13 @@ fn programs_that_once_failed_agree() {
            %2 = convert %1 : f64[5]
            return %2
          }",
+        // Without AVX, the operand of a comparison was read from memory that is not aligned to a vector.
+        "func @f(%x: f32[9]) -> bool[8] {
+           %0 = slice %x, start=[0], limit=[8] : f32[8]
+           %1 = slice %x, start=[1], limit=[9] : f32[8]
+           %2 = compare eq %0, %1 : bool[8]
+           return %2
+         }",
     ];
     for text in texts {
         let module = verified(parse_module(text).unwrap_or_else(|errors| panic!("{errors}\n{text}")));
@@ -109,19 +116,16 @@ fn a_wrong_operation_is_found_and_isolated() {
     let (mut affected, mut found) = (0, 0);
     for seed in 0..80 {
         let case = random_program(seed, &config(seed)).inlined();
-        let Err(message) = wrong(&case).and_then(|results| Bounds::of(&case).check(&results)) else {
-            let f = case.function();
-            affected += usize::from(f.insts().iter().any(|&inst| *f.op(inst) == Op::Unary(Unary::Sin)));
-            continue;
-        };
-        affected += 1;
+        let live = (ELIMINATE_DEAD_CODE.run)(&case.module, case.function()).unwrap();
+        affected += usize::from(live.insts().iter().any(|&inst| *live.op(inst) == Op::Unary(Unary::Sin)));
+        let Err(message) = wrong(&case).and_then(|results| Bounds::of(&case).check(&results)) else { continue };
         found += 1;
         let small = shrink(case, &|case| wrong(case).and_then(|results| Bounds::of(case).check(&results)).is_err());
         let ops: Vec<&str> = small.function().insts().iter().map(|&inst| small.function().op(inst).name()).collect();
         assert!(ops.contains(&"sin") && ops.len() <= 2, "seed {seed}: {message}\n{}", small.text());
     }
-    // Where it is not found, its result is dead, does not matter or is swallowed by a clamp, a comparison or a branch.
-    assert!(3 * found > affected && found > 10, "found in {found} of {affected} programs");
+    // Where it is not found, its result does not matter or is swallowed by a clamp, a comparison or a branch.
+    assert!(2 * found > affected && found > 10, "found in {found} of {affected} programs");
 }
 
 /// The operations that random programs have not: it has no value.

@@ -23,7 +23,8 @@ pub use pattern::SparsityPattern;
 /// parameters at positions `wrt`.
 ///
 /// `inputs` has, for each parameter, its value if it is known: integers and truth values that decide which elements meet (indices, masks, trip counts) should be given. The
-/// pattern holds for all values of the others. An index that is not known may pick every element, a condition either branch.
+/// pattern holds for all values of the others. An index that is not known may pick every element, a condition either branch; a `custom_derivative`, whose rule is the user's,
+/// lets each of its results depend on all of its operands.
 ///
 /// # Errors
 /// [`Error::User`] if `func` is not in the module, a parameter to differentiate by is not floating-point, or an input is not of its parameter's type;

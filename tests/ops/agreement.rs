@@ -7,8 +7,8 @@ use crate::for_every_operation;
 use crate::samples::{Sample, case_of, interior_inputs, samples};
 use crate::support::inputs::{Mood, SPECIAL_FLOATS, SPECIAL_INTEGERS, array, from_scalars};
 use crate::support::jit::{run_baseline, run_jit};
-use crate::support::rng::Rng;
 use crate::support::permitted::{Permitted, epsilon, matrix_error, permitted, reflected_magnitudes, sum_of_magnitudes};
+use crate::support::rng::Rng;
 use crate::support::run::Case;
 use crate::support::tolerance::Bounds;
 

@@ -56,7 +56,8 @@ fn derivatives_agree_with_differences_and_with_each_other_up_to_second_order() {
         }
         let name = template.name();
         let expected = !ZERO_BY_DECREE.contains(&name)
-            && !WITHOUT_DERIVATIVE.iter().any(|(op, _)| *op == name) && !WITHOUT_OPERANDS.contains(&name);
+            && !WITHOUT_DERIVATIVE.iter().any(|(op, _)| *op == name)
+            && !WITHOUT_OPERANDS.contains(&name);
         if expected != (tried > 0) {
             failures.push(format!("{tried} derivatives were tried: is {name} in the lists of this file?"));
         }
@@ -68,7 +69,8 @@ fn derivatives_agree_with_differences_and_with_each_other_up_to_second_order() {
 fn is_differentiable(sample: &Sample) -> bool {
     if ZERO_BY_DECREE.contains(&sample.op.name())
         || !sample.op.info().domain.contains(DType::F64)
-        || !sample.types.iter().any(|ty| ty.dtype == DType::F64) {
+        || !sample.types.iter().any(|ty| ty.dtype == DType::F64)
+    {
         return false;
     }
     let case = case_of(sample, interior_inputs(sample, &mut Rng::new(0)));

@@ -344,7 +344,11 @@ const MATRICES: Group = &[
             ),
             (Float, "%a: T[5,5], %b: T[3,5]", "%z = triangular_solve %a, %b, lower=true : T[3,5]"),
             (Float, "%a: T[5,5], %b: T[3,5]", "%z = triangular_solve %a, %b, unit=true : T[3,5]"),
-            (Float, "%a: T[2,4,4], %b: T[2,1,4]", "%z = triangular_solve %a, %b, lower=true, transpose=true : T[2,1,4]"),
+            (
+                Float,
+                "%a: T[2,4,4], %b: T[2,1,4]",
+                "%z = triangular_solve %a, %b, lower=true, transpose=true : T[2,1,4]",
+            ),
             (Float, "%a: T[4,4], %b: T[2,4]", "%z = triangular_solve %a, %b, transpose=true, unit=true : T[2,4]"),
             (Float, "%a: T[17,17], %b: T[17,5]", "%z = triangular_solve %a, %b, left=true, lower=true : T[17,5]"),
             (Float, "%a: T[3,3], %b: T[3,0]", "%z = triangular_solve %a, %b, left=true : T[3,0]"),

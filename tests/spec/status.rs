@@ -102,7 +102,11 @@ fn row(info: &OpInfo, notes: &mut Notes) -> [String; 6] {
     };
     let used = if example.uses(info.name) { Ok(()) } else { Err("the example does not use it".into()) };
     let inference = notes.outcome(used);
-    let interpreter = notes.outcome(example.check_results(interpreted));
+    let interpreter = if example.is_transposed() {
+        notes.mark("no value", "only the transpose of the map is known, and that is what is interpreted and compiled")
+    } else {
+        notes.outcome(example.check_results(interpreted))
+    };
     let batching = match batching(&example, info.name) {
         Ok(found) => found.describe().into(),
         Err(reason) => notes.mark("no", &reason),
@@ -114,7 +118,11 @@ fn row(info: &OpInfo, notes: &mut Notes) -> [String; 6] {
 /// What is known of the derivative.
 fn derivative(info: &OpInfo, example: &Example, notes: &mut Notes) -> String {
     let checked = || {
-        if example.is_transposed() { example.check_transpose(interpreted) } else { example.check_gradients(interpreted) }
+        if example.is_transposed() {
+            example.check_transpose(interpreted)
+        } else {
+            example.check_gradients(interpreted)
+        }
     };
     let claimed = || if example.has_all_gradients() { Ok(()) } else { Err("the example lacks gradients".to_string()) };
     match info.derivative {

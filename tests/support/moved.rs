@@ -55,7 +55,9 @@ fn instruction(function: &Function, inst: Inst, args: &[&Array], types: &[Type],
 /// The array with random bits in every NaN.
 fn other_nans(x: &Array, rng: &mut Rng) -> Array {
     let other = |x: Scalar| match x {
-        Scalar::F32(x) if x.is_nan() => Scalar::F32(f32::from_bits(f32::NAN.to_bits() | rng.bits() as u32 & 0x803f_ffff)),
+        Scalar::F32(x) if x.is_nan() => {
+            Scalar::F32(f32::from_bits(f32::NAN.to_bits() | rng.bits() as u32 & 0x803f_ffff))
+        }
         Scalar::F64(x) if x.is_nan() => {
             Scalar::F64(f64::from_bits(f64::NAN.to_bits() | rng.bits() & 0x8007_ffff_ffff_ffff))
         }

@@ -1,9 +1,7 @@
 //! The error that the specification permits each operation.
 
 use pullback_interp::{Array, evaluate_op};
-use pullback_ir::{
-    Binary, Cumulation, DType, Op, Pooling, Reduction, ScatterKind, Type, Unary,
-};
+use pullback_ir::{Binary, Cumulation, DType, Op, Pooling, Reduction, ScatterKind, Type, Unary};
 
 use super::inputs::from_f64;
 
@@ -197,9 +195,7 @@ pub fn sum_of_magnitudes(op: &Op, args: &[&Array], result: &Type) -> Vec<f64> {
     // What chooses, and positions, stay.
     let stays = |position: usize| matches!((op, position), (Op::SelectAndScatter { .. }, 0));
     let magnitudes: Vec<Array> = (args.iter().enumerate())
-        .map(|(position, &arg)| {
-            if stays(position) || !arg.dtype().is_float() { arg.clone() } else { absolute(arg) }
-        })
+        .map(|(position, &arg)| if stays(position) || !arg.dtype().is_float() { arg.clone() } else { absolute(arg) })
         .collect();
     let magnitudes: Vec<&Array> = magnitudes.iter().collect();
     evaluate_op(op, &magnitudes, result).expect("as the plain one").to_f64()
@@ -242,7 +238,8 @@ pub fn matrix_error(op: &Op, args: &[&Array], result: &Array) -> f64 {
     let solve = Op::TriangularSolve { left: true, lower, transpose: false, unit: false };
     let inverse = evaluate_op(&solve, &[&matrix, &identity], &wide.ty()).expect("square matrices");
     let condition = row_norms(&matrix, size) * row_norms(&inverse, size);
-    let largest = result.to_f64().into_iter().filter(|x| x.is_finite()).fold(0.0, |largest: f64, x| largest.max(x.abs()));
+    let largest =
+        result.to_f64().into_iter().filter(|x| x.is_finite()).fold(0.0, |largest: f64, x| largest.max(x.abs()));
     16.0 * size as f64 * epsilon(result.dtype()) * condition.powi(power) * largest
 }
 

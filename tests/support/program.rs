@@ -15,8 +15,8 @@ use std::sync::Arc;
 
 use pullback_ir::op::{BroadcastSpec, Domain, SliceSpec};
 use pullback_ir::{
-    Axes, Binary, Builder, Comparison, DType, DotDims, Elements, FuncId, Function, Literal, Module, Op, PadSpec, Reduction,
-    Scalar, Shape, Type, Unary, Value,
+    Axes, Binary, Builder, Comparison, DType, DotDims, Elements, FuncId, Function, Literal, Module, Op, PadSpec,
+    Reduction, Scalar, Shape, Type, Unary, Value,
 };
 
 use super::inputs::{Mood, array, scalar};

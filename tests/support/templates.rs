@@ -8,7 +8,7 @@ use std::sync::Arc;
 use pullback_ir::op::{BroadcastSpec, SliceSpec};
 use pullback_ir::{
     Axes, Binary, Builder, Checkpointing, Comparison, ConvSpec, Cumulation, CustomRule, DType, Extremum, FuncId,
-    GatherSpec, Literal, Module, Op, OutOfBounds, PadSpec, PoolSpec, Pooling, Reduction, ScanSpec, ScatterKind, Scalar,
+    GatherSpec, Literal, Module, Op, OutOfBounds, PadSpec, PoolSpec, Pooling, Reduction, Scalar, ScanSpec, ScatterKind,
     Shape, Type, Unary, WhileSpec, WindowDims, WindowSpec,
 };
 
@@ -51,8 +51,7 @@ pub fn templates() -> Vec<Op> {
 /// The operations without a family that came with indices, windows and regions.
 fn structured() -> Vec<Op> {
     let windows = || WindowSpec { axes: Axes::default(), size: [].into(), stride: [].into(), dilation: [].into() };
-    let scan =
-        ScanSpec { length: 0, consts: 0, carry: 0, reverse: false, checkpoint: Checkpointing::Store };
+    let scan = ScanSpec { length: 0, consts: 0, carry: 0, reverse: false, checkpoint: Checkpointing::Store };
     vec![
         Op::Bitcast(DType::F32),
         Op::Barrier,

@@ -154,8 +154,7 @@ pub fn move_elements(op: &Op, args: &[&Array], plain: Array, rng: &mut Rng) -> A
             plain.to_f64().into_iter().zip(scales).map(|(x, scale)| moved_by(rng, units * eps * scale, x)).collect()
         }
         Permitted::Product(factors) => {
-            let (large, small) =
-                (extreme_product(op, args, &ty, f64::max), extreme_product(op, args, &ty, f64::min));
+            let (large, small) = (extreme_product(op, args, &ty, f64::max), extreme_product(op, args, &ty, f64::min));
             let step = |(x, (large, small)): (f64, (f64, f64))| match x {
                 // Some orders overflow or underflow on the way.
                 _ if large.is_infinite() || small < least(ty.dtype) / eps => rng.pick(&[f64::NAN, 1.0]),

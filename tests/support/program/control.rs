@@ -3,9 +3,7 @@
 use pullback_autodiff::jvp;
 use pullback_ir::op::Domain;
 use pullback_ir::rewrite::{ValueMap, copy_inst, copy_params};
-use pullback_ir::{
-    Builder, Checkpointing, CustomRule, DType, Function, Op, ScanSpec, Shape, Type, Value, WhileSpec,
-};
+use pullback_ir::{Builder, Checkpointing, CustomRule, DType, Function, Op, ScanSpec, Shape, Type, Value, WhileSpec};
 
 use super::super::run::{float_params, verified};
 use super::super::templates::templates;
@@ -22,11 +20,7 @@ const MAX_ELEMENTS: usize = 64;
 
 impl<'m> Generator<'_, 'm> {
     /// A region with parameters of these types; `finish` says what it yields.
-    fn region(
-        &mut self,
-        params: &[Type],
-        finish: impl FnOnce(&mut Generator<'_, 'm>) -> Vec<Value>,
-    ) -> Function {
+    fn region(&mut self, params: &[Type], finish: impl FnOnce(&mut Generator<'_, 'm>) -> Vec<Value>) -> Function {
         let config = Config { max_elements: self.config.max_elements.min(MAX_ELEMENTS), ..*self.config };
         let b = Builder::new(self.b.module(), "region");
         let mut inner = Generator {
@@ -103,13 +97,8 @@ impl<'m> Generator<'_, 'm> {
             2 => Checkpointing::Binomial(1 + self.rng.below(3)),
             _ => Checkpointing::Store,
         };
-        let spec = ScanSpec {
-            length,
-            consts: consts.len(),
-            carry: carry.len(),
-            reverse: self.rng.chance(0.3),
-            checkpoint,
-        };
+        let spec =
+            ScanSpec { length, consts: consts.len(), carry: carry.len(), reverse: self.rng.chance(0.3), checkpoint };
         Some(self.b.scan(spec, &[consts, carry, xs].concat(), body))
     }
 

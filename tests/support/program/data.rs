@@ -170,9 +170,7 @@ impl Generator<'_, '_> {
             ScatterKind::Mul if ty.dtype.is_float() => {
                 (updates.elements() <= MAX_FACTORS).then(|| run(factors(b, x), factors(b, update)))
             }
-            ScatterKind::Add if smooth => {
-                Some(smooth::scale(b, run(x, update), 1.0 / (1 + updates.elements()) as f64))
-            }
+            ScatterKind::Add if smooth => Some(smooth::scale(b, run(x, update), 1.0 / (1 + updates.elements()) as f64)),
             ScatterKind::Set | ScatterKind::Add | ScatterKind::Mul | ScatterKind::Min | ScatterKind::Max => {
                 Some(run(x, update))
             }
@@ -223,7 +221,8 @@ impl Generator<'_, '_> {
             size.iter().map(|_| if self.rng.chance(likely) { 1 } else { 1 + self.rng.below(most) }).collect()
         };
         let stride = steps(0.6, 3);
-        let (base_dilation, dilation) = if dilated { (steps(0.7, 3), steps(0.7, 2)) } else { (steps(1.0, 1), steps(1.0, 1)) };
+        let (base_dilation, dilation) =
+            if dilated { (steps(0.7, 3), steps(0.7, 2)) } else { (steps(1.0, 1), steps(1.0, 1)) };
         let mut padding = || -> Box<[i64]> {
             size.iter().map(|&size| if self.rng.chance(0.6) { 0 } else { self.rng.below(size) as i64 }).collect()
         };
@@ -272,7 +271,8 @@ impl Generator<'_, '_> {
         let extents = ty.shape.extents();
         let (batch, features) = (extents[lhs[0]], extents[lhs[1]]);
         let groups = if features > 0 && features.is_multiple_of(2) && self.rng.chance(0.3) { 2 } else { 1 };
-        let batch_groups = if groups == 1 && batch > 0 && batch.is_multiple_of(2) && self.rng.chance(0.2) { 2 } else { 1 };
+        let batch_groups =
+            if groups == 1 && batch > 0 && batch.is_multiple_of(2) && self.rng.chance(0.2) { 2 } else { 1 };
         let rhs = self.rng.shuffled(0..rank);
         let mut kernel = vec![0; rank];
         kernel[rhs[0]] = groups * batch_groups * (1 + self.rng.below(3));
@@ -280,9 +280,8 @@ impl Generator<'_, '_> {
         for s in 2..rank {
             kernel[rhs[s]] = 1 + self.rng.below(extents[lhs[s]].clamp(1, 3));
         }
-        let mut steps = |likely: f64| -> Box<[usize]> {
-            (2..rank).map(|_| if self.rng.chance(likely) { 1 } else { 2 }).collect()
-        };
+        let mut steps =
+            |likely: f64| -> Box<[usize]> { (2..rank).map(|_| if self.rng.chance(likely) { 1 } else { 2 }).collect() };
         let (stride, lhs_dilation, rhs_dilation) = (steps(0.7), steps(0.8), steps(0.8));
         let mut padding = || -> Box<[i64]> { (2..rank).map(|_| self.rng.below(4) as i64 - 1).collect() };
         let (low, high) = (padding(), padding());
@@ -356,8 +355,7 @@ impl Generator<'_, '_> {
         let positions = ty.with_dtype(DType::I32);
         let (rows, columns) = (ty.rank() - 2, ty.rank() - 1);
         let b = &self.b;
-        let on =
-            b.compare(pullback_ir::Comparison::Eq, b.iota(positions.clone(), rows), b.iota(positions, columns));
+        let on = b.compare(pullback_ir::Comparison::Eq, b.iota(positions.clone(), rows), b.iota(positions, columns));
         b.select(on, b.splat(ty, factor), b.splat(ty, 0.0))
     }
 

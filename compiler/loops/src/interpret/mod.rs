@@ -121,10 +121,11 @@ impl Run<'_> {
                 Stmt::For(inner) => self.run_loop(inner)?,
                 Stmt::Gemm(gemm) => self.gemm(gemm)?,
                 Stmt::Bind(bind) => {
-                    let value = self.values[bind.var].first().and_then(|&value| match scalar::convert(value, DType::I64) {
-                        Scalar::I64(value) => Some(value),
-                        _ => None,
-                    });
+                    let value =
+                        self.values[bind.var].first().and_then(|&value| match scalar::convert(value, DType::I64) {
+                            Scalar::I64(value) => Some(value),
+                            _ => None,
+                        });
                     let value = value.ok_or_else(|| self.invalid("a counter is bound to what is no number"))?;
                     self.counters[bind.index] = value.min(bind.extent - 1).max(0);
                 }

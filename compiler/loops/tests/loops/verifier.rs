@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use pullback_ir::{DType, Elements, Literal, Scalar, Shape};
 use pullback_loops::{
-    Affine, Buffer, Expr, Index, Kernel, Place, Program, Space, Step, Stmt, Var, VarType, VerifyErrors, interpret, parse_program,
-    verify,
+    Affine, Buffer, Expr, Index, Kernel, Place, Program, Space, Step, Stmt, Var, VarType, VerifyErrors, interpret,
+    parse_program, verify,
 };
 
 use super::support::rng::Rng;
