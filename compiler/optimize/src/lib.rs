@@ -15,6 +15,9 @@
 //!
 //! Invariants of every pass: parameters and results keep their number, order and types; names and provenance travel
 //! with the values; the output depends on the input alone, never on addresses or hash order.
+//!
+//! Differentiate before: what a program computes stays, but rules of the user's, checkpoints and `stop_gradient`, which only derivatives
+//! see, are gone from an optimised program.
 #![forbid(unsafe_code)]
 
 pub mod equality;
