@@ -1,8 +1,9 @@
 //! The text form, read: the exact inverse of [`print`](mod@crate::print).
 //!
-//! Three layers. `lexer` cuts the text into tokens and never fails; `parser` reads functions and instructions with one
-//! token of lookahead, by loops instead of recursion; `attributes` and `literal` turn what stands between an operation's
-//! name and its types into an [`Op`](crate::Op).
+//! Four layers. `lexer` cuts the text into tokens and never fails; `parser` looks one token ahead, and has the messages
+//! and the way on behind a mistake; `function` reads functions, regions and instructions with it, by loops but for nested
+//! regions; `attributes`, `structured` and `literal` turn what stands between an operation's name and its types into an
+//! [`Op`](crate::Op).
 //!
 //! The parser judges the language alone: names are defined once and before use, types and numbers can be represented,
 //! the attributes are those of the operation. Whether operands fit an operation is the verifier's question, so that
@@ -12,6 +13,7 @@
 //! Time and memory are linear in the text: no number in it is ever allocated by.
 
 mod attributes;
+mod function;
 mod lexer;
 mod literal;
 mod parser;
@@ -36,7 +38,7 @@ pub const MAX_ERRORS: usize = 50;
 /// # Errors
 /// All mistakes found, in order of the text, up to [`MAX_ERRORS`].
 pub fn parse_module(text: &str) -> Result<Module, ParseErrors> {
-    parser::parse(text, None).map(|(module, _)| module)
+    function::parse(text, None).map(|(module, _)| module)
 }
 
 /// Reads a module from a file of this name: each instruction's origin is its place in the file, unless the text says
@@ -53,7 +55,7 @@ pub fn parse_module_named(text: &str, file_name: &str) -> Result<Module, ParseEr
 /// # Errors
 /// All mistakes found, in order of the text, up to [`MAX_ERRORS`].
 pub fn parse_module_with_map(text: &str, file_name: &str) -> Result<(Module, SourceMap), ParseErrors> {
-    parser::parse(text, Some(file_name.into()))
+    function::parse(text, Some(file_name.into()))
 }
 
 /// Reads a tensor of a known type, in the form of the operand of `constant`: one number for all elements, or nested lists.
