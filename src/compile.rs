@@ -13,45 +13,7 @@ use pullback_runtime::{Executable, Parameter, Signature};
 
 use crate::error::Error;
 use crate::options::{Differentiate, Options, PassLimit};
-
-/// A stage whose result can be printed.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Stage {
-    /// The function as given, in tensor IR.
-    Tensor,
-    /// Its derivative, before optimisation; the function itself if none is asked for.
-    Adjoint,
-    /// After the optimisation passes.
-    Optimized,
-    /// In order of the fusion regions, which are described in comments.
-    Fused,
-    /// Loop IR.
-    Loops,
-    /// Cranelift IR.
-    Clif,
-    /// Machine code, disassembled.
-    Asm,
-}
-
-impl Stage {
-    /// Every stage in order.
-    pub const ALL: [Self; 7] =
-        [Self::Tensor, Self::Adjoint, Self::Optimized, Self::Fused, Self::Loops, Self::Clif, Self::Asm];
-
-    /// The name on the command line.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Tensor => "tensor",
-            Self::Adjoint => "adjoint",
-            Self::Optimized => "optimized",
-            Self::Fused => "fused",
-            Self::Loops => "loops",
-            Self::Clif => "clif",
-            Self::Asm => "asm",
-        }
-    }
-}
+use crate::stage::Stage;
 
 /// How long a part of a compilation took.
 #[derive(Clone, Debug)]
@@ -175,7 +137,7 @@ pub fn dump(module: &Verified<Module>, func: FuncId, options: &Options, stage: S
     }
     let compiled = generate(function, &program, options, true)?;
     let text = if stage == Stage::Clif { compiled.clif } else { compiled.asm };
-    text.ok_or_else(|| Error::Bug(format!("no text of stage {}", stage.name())))
+    text.ok_or_else(|| Error::Bug(format!("no text of stage {stage}")))
 }
 
 fn print(module: &Verified<Module>, function: &Function) -> String {

@@ -20,6 +20,7 @@ pub mod gradcheck;
 mod options;
 mod oracle;
 mod sparse;
+mod stage;
 
 pub use pullback_autodiff as autodiff;
 pub use pullback_codegen as codegen;
@@ -31,7 +32,7 @@ pub use pullback_optimize as optimize;
 pub use pullback_runtime as runtime;
 
 pub use arrays::{run_arrays, to_array, to_tensor};
-pub use compile::{Report, Stage, Timing, compile, compile_with_report, dump};
+pub use compile::{Report, Timing, compile, compile_with_report, dump};
 pub use error::Error;
 pub use explain::{ExplainOptions, Explanation, explain};
 pub use gradcheck::{GradCheckOptions, GradCheckReport, gradcheck, gradcheck_derivative};
@@ -44,6 +45,7 @@ pub use pullback_graph::{Conv, Graph, Padding, Scan, Tensor, Tree, Triangular, W
 pub use pullback_ir::{Checkpointing, DType, FuncId, Function, Module, OutOfBounds, Verified, parse_module, verify};
 pub use pullback_runtime::{ArgMut, ArgRef, Executable};
 pub use sparse::{Coloring, Side, SparseJacobian, SparsityPattern, color, jacobian_sparsity, sparse_jacobian};
+pub use stage::Stage;
 
 /// What most programs need, to be imported whole.
 pub mod prelude {

@@ -1,43 +1,17 @@
 //! Everything that compiles, in one place: machine code run on arrays, dumps of every stage, and timings.
 
-use clap::ValueEnum;
-use pullback::{Error, Options, PassLimit, Report};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use pullback::{Error, Options, PassLimit, Report, Stage};
 use pullback_interp::Array;
 use pullback_ir::{FuncId, Module, Verified};
 
 use crate::failure::Failure;
 
-/// A form that a program takes on its way to machine code.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, ValueEnum)]
-pub enum Stage {
-    /// The tensor IR as it was read
-    Tensor,
-    /// The tensor IR of the derivative
-    Adjoint,
-    /// The tensor IR after the optimisation passes
-    Optimized,
-    /// The optimised tensor IR grouped into fusion regions, with the reasons
-    Fused,
-    /// The loop IR
-    Loops,
-    /// Cranelift's intermediate form
-    Clif,
-    /// The machine code, disassembled
-    Asm,
-}
-
-impl From<Stage> for pullback::Stage {
-    fn from(stage: Stage) -> Self {
-        match stage {
-            Stage::Tensor => Self::Tensor,
-            Stage::Adjoint => Self::Adjoint,
-            Stage::Optimized => Self::Optimized,
-            Stage::Fused => Self::Fused,
-            Stage::Loops => Self::Loops,
-            Stage::Clif => Self::Clif,
-            Stage::Asm => Self::Asm,
-        }
-    }
+/// Reads a stage, with all names and what they mean for help and completion.
+#[must_use]
+pub fn stage_parser() -> impl TypedValueParser<Value = Stage> {
+    let names = Stage::ALL.map(|stage| PossibleValue::new(stage.name()).help(stage.about()));
+    PossibleValuesParser::new(names).try_map(|name| name.parse::<Stage>())
 }
 
 /// The results of a compiled function.
@@ -59,7 +33,7 @@ pub fn run(
 /// # Errors
 /// If the function cannot be lowered that far, or a pass of the options does not exist.
 pub fn dump(module: &Verified<Module>, func: FuncId, stage: Stage, options: &Options) -> Result<String, Failure> {
-    pullback::dump(module, func, options, stage.into()).map_err(failure)
+    pullback::dump(module, func, options, stage).map_err(failure)
 }
 
 /// What compiling a function does, and how long each part takes.

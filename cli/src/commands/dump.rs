@@ -3,13 +3,13 @@
 use std::time::{Duration, Instant};
 
 use comfy_table::{CellAlignment, Table, presets};
-use pullback::Report;
+use pullback::{Report, Stage};
 use pullback_ir::print::{PrintOptions, function_to_string};
 use pullback_ir::{FuncId, Module, Verified};
 use pullback_optimize::{find_pass, pipeline};
 
 use super::grad::{derive_failure, optimize_failure};
-use crate::backend::{self, Stage};
+use crate::backend;
 use crate::derive::{Mode, find_function, find_params};
 use crate::program::{Program, add_function};
 use crate::{Console, Exit, Failure};
@@ -52,7 +52,7 @@ pub struct Args {
     /// The program; `-` is the standard input
     file: String,
     /// The stage to print
-    #[arg(short, long, value_enum, default_value_t = Stage::Optimized)]
+    #[arg(short, long, value_parser = backend::stage_parser(), default_value_t = Stage::Optimized)]
     stage: Stage,
     /// The function; without it @main, or the only function
     #[arg(short, long, value_name = "NAME")]

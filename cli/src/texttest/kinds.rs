@@ -1,5 +1,6 @@
 //! What each kind of test does: the output it prints and the mistakes it meets.
 
+use pullback::Stage;
 use pullback_interp::{Array, evaluate};
 use pullback_ir::parse::parse_literal;
 use pullback_ir::print::{PrintOptions, function_to_string};
@@ -7,7 +8,7 @@ use pullback_ir::{FuncId, Module, Verified, parse_module};
 use pullback_optimize::{find_pass, pipeline};
 
 use super::case::{Kind, RunCase, TextTest};
-use crate::backend::{self, Stage};
+use crate::backend;
 use crate::derive::{find_function, find_params, param_names};
 use crate::diagnostics::Message;
 use crate::failure::Failure;
