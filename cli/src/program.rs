@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::ops::Range;
 
 use pullback_ir::parse::{MAX_ERRORS, SourceMap, parse_module_with_map};
-use pullback_ir::{FuncId, Module, Origin, ParseErrors, Verified, verify};
+use pullback_ir::{FuncId, Function, Module, Origin, ParseErrors, Verified, verify};
 
 use crate::diagnostics::{Message, render};
 use crate::failure::Failure;
@@ -174,19 +174,18 @@ impl Program {
     }
 }
 
-/// Adds a function that a pass made, and verifies the whole again.
+/// A copy of a module with one more function, which a pass made.
 ///
 /// # Errors
-/// If it does not verify, which is a bug in the pass.
+/// If the function does not verify, which is a bug in the pass.
 pub fn add_function(
     module: &Verified<Module>,
-    function: pullback_ir::Function,
+    function: Function,
     pass: &str,
 ) -> Result<(Verified<Module>, FuncId), Failure> {
-    let mut module = Module::clone(module);
-    let func = module.add(function);
-    match verify(module) {
-        Ok(module) => Ok((module, func)),
+    let mut module = module.clone();
+    match module.add(function) {
+        Ok(func) => Ok((module, func)),
         Err(errors) => Err(Failure::Bug(format!("{pass} made a program that does not verify:\n{errors}"))),
     }
 }

@@ -3,7 +3,8 @@
 //! Rules: operands exist and are defined before use; results have the types that inference gives; regions belong to operations that have
 //! them; names of values are unique; the call graph has no cycle. Types cannot be out of range by construction.
 //!
-//! [`Verified`] can only be made here. What takes one does not check again and does not panic.
+//! [`Verified`] can only be made here. What takes one does not check again and does not panic. A verified module grows by
+//! [`Verified::add`], which checks the new function alone.
 
 use std::collections::HashSet;
 use std::ops::Deref;
@@ -37,6 +38,21 @@ impl<T> Deref for Verified<T> {
     }
 }
 
+impl Verified<Module> {
+    /// Adds a function, such as a derivative that a pass made. If its name is taken, a number is appended to it.
+    ///
+    /// Only the new function is checked: it can call what is in the module already, and nothing there can call it, so
+    /// the others stay as good as they are and no cycle of calls can close.
+    ///
+    /// # Errors
+    /// All violations in the function. The module is then as it was.
+    pub fn add(&mut self, function: Function) -> Result<FuncId, VerifyErrors> {
+        // Against the module without it: a call of itself has no callee.
+        let errors = Checker::new(&self.0, &function).run();
+        if errors.is_empty() { Ok(self.0.add(function)) } else { Err(VerifyErrors(errors)) }
+    }
+}
+
 /// Checks every rule of the IR.
 ///
 /// # Errors
@@ -51,7 +67,7 @@ pub fn verify(module: Module) -> Result<Verified<Module>, VerifyErrors> {
 pub fn check(module: &Module) -> Vec<VerifyError> {
     let mut errors = Vec::new();
     for (_, function) in module.functions() {
-        errors.extend(Checker { module, function, defined: EntitySet::new(), found: Vec::new() }.run());
+        errors.extend(Checker::new(module, function).run());
     }
     check_acyclic(module, &mut errors);
     errors
@@ -64,7 +80,11 @@ struct Checker<'a> {
     found: Vec<(Option<Inst>, String)>,
 }
 
-impl Checker<'_> {
+impl<'a> Checker<'a> {
+    fn new(module: &'a Module, function: &'a Function) -> Self {
+        Self { module, function, defined: EntitySet::new(), found: Vec::new() }
+    }
+
     fn run(mut self) -> Vec<VerifyError> {
         self.check_names();
         self.check_region(self.function.body_region(), None, 0);
@@ -214,4 +234,5 @@ fn callees(module: &Module, function: &Function) -> Vec<(Inst, FuncId)> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests;

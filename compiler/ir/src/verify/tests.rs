@@ -1,4 +1,4 @@
-//! The rules that neither the builder nor a text can break: they guard against passes.
+//! The rules that neither the builder nor a text can break: they guard against passes. How a verified module grows.
 
 use super::*;
 use crate::op::Unary;
@@ -71,4 +71,59 @@ fn a_callee_exists() {
     let (mut f, x) = function();
     push(&mut f, Op::Call(FuncId::from_u32(7)), &[x]);
     assert_eq!(messages(f), ["the callee does not exist in this module"]);
+}
+
+/// A verified module with one function `@f` of one parameter, which it returns.
+fn identity() -> Verified<Module> {
+    let (mut f, x) = function();
+    let region = f.body_region();
+    f.set_results(region, &[x]);
+    let mut module = Module::new();
+    module.add(f);
+    verify(module).unwrap()
+}
+
+/// A function `@f` that calls another.
+fn caller(callee: FuncId) -> Function {
+    let (mut f, x) = function();
+    let y = push(&mut f, Op::Call(callee), &[x]);
+    let region = f.body_region();
+    f.set_results(region, &[y]);
+    f
+}
+
+#[test]
+fn a_verified_module_grows_by_functions_that_call_what_is_there() {
+    let mut module = identity();
+    let first = module.find("f").unwrap();
+    let second = module.add(caller(first)).unwrap();
+    let third = module.add(caller(second)).unwrap();
+    assert_eq!(&*module.function(second).name, "f_1", "the name of the first stays its own");
+    assert_eq!(&*module.function(third).name, "f_2");
+    assert!(check(&module).is_empty(), "the whole is as well formed as its parts");
+}
+
+#[test]
+fn a_function_that_breaks_a_rule_is_not_added() {
+    let mut module = identity();
+    let before = module.to_string();
+    let (mut wrong, _) = function();
+    push(&mut wrong, Op::Unary(Unary::Neg), &[Value::from_u32(9)]);
+    let errors = module.add(wrong).unwrap_err();
+    assert_eq!(errors.0.len(), 1);
+    assert_eq!(errors.0[0].message, "operand 0 is not defined before this instruction");
+    assert_eq!(module.to_string(), before);
+}
+
+#[test]
+fn an_added_function_cannot_call_itself() {
+    let mut module = identity();
+    // The number that it would get.
+    let itself = FuncId::from_u32(1);
+    let errors = module.add(caller(itself)).unwrap_err();
+    assert_eq!(errors.0[0].message, "the callee does not exist in this module");
+    assert_eq!(module.len(), 1);
+    let mut both = module.into_inner();
+    both.add(caller(itself));
+    assert_eq!(check(&both)[0].message, "a call of @f_1 closes a cycle of calls", "as the verifier of the whole says");
 }
