@@ -43,6 +43,15 @@ impl Mode {
     }
 }
 
+/// How many programs a derivative is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
+pub enum Form {
+    /// One program, which computes the function on the way
+    Joint,
+    /// Two programs: one returns the function's results and residuals, the other goes from residuals to derivatives
+    Split,
+}
+
 /// The most functions that a message lists.
 const MAX_LISTED: usize = 20;
 

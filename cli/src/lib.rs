@@ -4,7 +4,8 @@
 //!
 //! * [`failure`]: what ends a command, and which exit code it has. [`Console`]: where it writes.
 //! * [`program`]: a text file as a verified module; [`diagnostics`]: messages that point into it.
-//! * [`derive`](mod@derive): which function is meant, and its derivatives. [`backend`]: everything that compiles.
+//! * [`derive`](mod@derive): which function is meant, and its derivatives; [`split`]: those in two programs.
+//! * [`backend`]: everything that compiles.
 //! * [`arrays`]: inputs and results: files, pseudo-random numbers, text, JSON.
 //! * [`commands`]: one file per command, with its arguments and help.
 //! * [`texttest`]: text tests, for `pullback test` and for the workspace's own test suite.
@@ -20,6 +21,7 @@ pub mod derive;
 pub mod diagnostics;
 pub mod failure;
 pub mod program;
+pub mod split;
 pub mod texttest;
 
 use std::io::{self, IsTerminal};

@@ -3,10 +3,12 @@
 use std::fs;
 use std::path::PathBuf;
 
+use pullback_ir::FuncId;
 use pullback_ir::print::{PrintOptions, function_to_string};
 
-use crate::derive::{Mode, find_function, find_params};
+use crate::derive::{Form, Mode, find_function, find_params};
 use crate::program::{Program, add_function};
+use crate::split::{Direction, Split};
 use crate::{Console, Exit, Failure};
 
 /// Arguments of `pullback grad`.
@@ -17,8 +19,19 @@ Examples:
   pullback grad loss.pir --wrt w --value --optimize -o loss_grad.pir
   pullback grad model.pir --mode forward --wrt x
   pullback grad loss.pir --wrt w | pullback run - --random 1
+  pullback grad loss.pir --wrt w --form split -o split.pir
+  pullback run split.pir -f loss_forward --random 1 --output values
+  pullback run split.pir -f loss_backward -i loss_ct=1 -i x=values/x.npy -i residual=values/residual.npy
+  pullback dump split.pir -f loss_backward --stage loops
 
-What is printed is a program again: it can be checked, run and differentiated.")]
+What is printed is a program again: it can be checked, run and differentiated.
+
+In split form it has two functions. In the reverse modes @f_forward takes the parameters of
+@f and returns its results, then residuals: what the backward part needs of the primal.
+@f_backward takes these, by the same names, and the cotangents of the results, 1 for the
+gradient of a scalar, and returns the cotangents of the parameters. In forward mode they
+are @f_primal and @f_linear, which takes residuals and the tangents of the parameters and
+returns the tangents of the results.")]
 pub struct Args {
     /// The program; `-` is the standard input
     file: String,
@@ -31,6 +44,9 @@ pub struct Args {
     /// What to make
     #[arg(short, long, value_enum, default_value_t = Mode::Reverse)]
     mode: Mode,
+    /// How many programs to make of it
+    #[arg(long, value_enum, default_value_t = Form::Joint)]
+    form: Form,
     /// Return the function's own results before the gradients
     #[arg(long)]
     value: bool,
@@ -50,24 +66,14 @@ pub struct Args {
 /// # Errors
 /// If the program is wrong or has no such derivative.
 pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Failure> {
-    if args.value && args.mode != Mode::Reverse {
-        return Err(Failure::Usage(
-            "--value is for the reverse mode: forward and vjp return the function's results anyway, the others never do".into(),
-        ));
-    }
+    refuse_ignored(args)?;
     let program = Program::load(&args.file, console.color)?;
     let func = find_function(&program.module, args.function.as_deref())?;
     let wrt = find_params(&program.module, func, &args.wrt)?;
-    let derivative = pullback_autodiff::differentiate(&program.module, func, args.mode.derivative(args.value), &wrt)
-        .map_err(|error| derive_failure(&program, &error, func))?;
-    let (mut module, derivative) = add_function(&program.module, derivative, "differentiation")?;
-    if args.optimize {
-        module = pullback_optimize::optimize(&module, derivative)
-            .map_err(|error| optimize_failure(&program, &error, func))?
-            .module;
-    }
-    let options = PrintOptions { provenance: args.provenance };
-    let text = function_to_string(&module, module.function(derivative), options);
+    let text = match args.form {
+        Form::Joint => joint(args, &program, func, &wrt)?,
+        Form::Split => split(args, &program, func, &wrt)?,
+    };
     match &args.output {
         None => write!(console.out, "{text}")?,
         Some(path) => fs::write(path, text)
@@ -76,12 +82,53 @@ pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
+/// Options that would change nothing, or that do not go together, are a mistake.
+fn refuse_ignored(args: &Args) -> Result<(), Failure> {
+    let refuse = |message: &str| Err(Failure::Usage(message.into()));
+    if args.form == Form::Split && args.value {
+        return refuse("--value is for the joint form: in split form the first function returns the results anyway");
+    }
+    if args.value && args.mode != Mode::Reverse {
+        return refuse(
+            "--value is for the reverse mode: forward and vjp return the function's results anyway, the others never do",
+        );
+    }
+    Ok(())
+}
+
+/// The derivative as one program.
+fn joint(args: &Args, program: &Program, func: FuncId, wrt: &[usize]) -> Result<String, Failure> {
+    let derivative = pullback_autodiff::differentiate(&program.module, func, args.mode.derivative(args.value), wrt)
+        .map_err(|error| derive_failure(program, &error, func))?;
+    let (mut module, derivative) = add_function(&program.module, derivative, "differentiation")?;
+    if args.optimize {
+        module = pullback_optimize::optimize(&module, derivative)
+            .map_err(|error| optimize_failure(program, &error, func))?
+            .module;
+    }
+    Ok(function_to_string(&module, module.function(derivative), PrintOptions { provenance: args.provenance }))
+}
+
+/// The derivative as two programs.
+fn split(args: &Args, program: &Program, func: FuncId, wrt: &[usize]) -> Result<String, Failure> {
+    let Some(direction) = direction(args.mode) else {
+        return Err(Failure::Usage("--form split is for the modes reverse, vjp and forward".into()));
+    };
+    let split = Split::new(program, func, wrt, direction, args.optimize)?;
+    Ok(split.to_text(PrintOptions { provenance: args.provenance }))
+}
+
+/// Which way the second program of the split form goes, in the modes that have one.
+const fn direction(mode: Mode) -> Option<Direction> {
+    match mode {
+        Mode::Reverse | Mode::Vjp => Some(Direction::Reverse),
+        Mode::Forward => Some(Direction::Forward),
+        Mode::Jacobian | Mode::Hessian | Mode::Hvp => None,
+    }
+}
+
 /// A differentiation error as it is shown.
-pub(crate) fn derive_failure(
-    program: &Program,
-    error: &pullback_autodiff::Error,
-    func: pullback_ir::FuncId,
-) -> Failure {
+pub(crate) fn derive_failure(program: &Program, error: &pullback_autodiff::Error, func: FuncId) -> Failure {
     if error.is_bug() {
         return Failure::Bug(error.to_string());
     }
@@ -89,11 +136,7 @@ pub(crate) fn derive_failure(
 }
 
 /// An optimisation error as it is shown.
-pub(crate) fn optimize_failure(
-    program: &Program,
-    error: &pullback_optimize::Error,
-    func: pullback_ir::FuncId,
-) -> Failure {
+pub(crate) fn optimize_failure(program: &Program, error: &pullback_optimize::Error, func: FuncId) -> Failure {
     use pullback_optimize::Error;
     match error {
         Error::UnknownPass { .. } => Failure::Usage(error.to_string()),

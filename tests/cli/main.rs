@@ -1,6 +1,8 @@
 //! The `pullback` command as a user calls it: outputs, messages and exit codes.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod grad;
+
 use std::fs;
 use std::path::PathBuf;
 
@@ -405,46 +407,6 @@ func @g() -> f32[1048576,1048576] {
     fails(&folder, &["run", "huge.pir", "-f", "f", "-i", "x=1"], 1, &["at most"]);
     fails(&folder, &["run", "huge.pir", "-f", "g", "--interpret"], 1, &["4398046511104 bytes"]);
     fails(&folder, &["run", "huge.pir", "-f", "g"], 1, &["error:"]);
-}
-
-#[test]
-fn grad_prints_a_program_that_checks() {
-    let folder = folder("grad");
-    let text = succeeds(&folder, &["grad", "loss.pir", "--wrt", "w"]);
-    assert!(text.starts_with("func @loss_grad(%x: f64[2,2], %w: f64[2], %k: i32) -> f64[2] {"), "{text}");
-    assert!(text.contains("%w_ct = "), "{text}");
-    for args in [
-        &["--wrt", "x,w"][..],
-        &["--wrt", "%w", "--value"],
-        &["--mode", "forward"],
-        &["--mode", "vjp", "--wrt", "w,x"],
-        &["--optimize", "--provenance"],
-    ] {
-        let text = succeeds(&folder, &[&["grad", "loss.pir"], args].concat());
-        let check = pullback(&folder, &["check", "-"], &text);
-        assert_eq!(check.code, 0, "{args:?}\n{text}\n{}", check.err);
-    }
-    assert_eq!(succeeds(&folder, &["grad", "loss.pir", "--wrt", "w", "-o", "out.pir"]), "");
-    assert_eq!(fs::read_to_string(folder.join("out.pir")).unwrap(), text);
-    let provenance = succeeds(&folder, &["grad", "loss.pir", "--wrt", "w", "--provenance"]);
-    assert!(provenance.contains("at \"loss.pir\":2:3 from \"y\" by \"transpose of dot\""), "{provenance}");
-}
-
-#[test]
-fn what_cannot_be_differentiated_is_shown_in_the_file() {
-    let folder = folder("grad_errors");
-    fails(
-        &folder,
-        &["grad", "loss.pir", "--wrt", "k"],
-        1,
-        &["parameter %k of type i32 has no derivative", "loss.pir:1:6"],
-    );
-    fails(&folder, &["grad", "loss.pir", "--wrt", "q"], 2, &["@loss has no parameter %q", "%w: f64[2]"]);
-    fails(&folder, &["grad", "loss.pir", "--wrt", "w,"], 2, &["--wrt has an empty name"]);
-    fails(&folder, &["grad", "loss.pir", "--wrt", "w,w"], 1, &["named twice"]);
-    fails(&folder, &["grad", "two.pir", "-f", "a"], 1, &["needs a scalar", "found f32[3]", "two.pir:1:6"]);
-    fails(&folder, &["grad", "two.pir", "-f", "b"], 1, &["no f32 or f64 parameter"]);
-    fails(&folder, &["grad", "loss.pir", "-o", "no/such/folder.pir"], 1, &["cannot write no/such/folder.pir"]);
 }
 
 #[test]
