@@ -104,6 +104,7 @@ fn every_example_with_a_command_line_explains_itself_and_refuses_what_it_does_no
         "checkpointing",
         "digits",
         "adbench",
+        "yardsticks",
     ] {
         assert!(holds(name, &["--help"]).contains(&format!("Usage: {name}")), "{name}");
         let output = run(name, &["--bogus"]);
@@ -154,4 +155,19 @@ fn checkpointing_keeps_to_its_slots_and_to_the_gradient() {
 #[test]
 fn the_loops_of_the_readme_run() {
     holds("loops", &[]);
+}
+
+#[test]
+fn yardsticks_agree_with_the_interpreter_and_with_plain_rust_at_small_sizes() {
+    for fusion in ["off", "all"] {
+        let printed = holds("yardsticks", &["--small", "--repeats", "2", "--json", "--fusion", fusion]);
+        let lines: Vec<serde_json::Value> = printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines.len(), 11, "{printed}");
+        for line in &lines {
+            assert!(line["first_ms"].as_f64().unwrap() > 0.0 && line["min_ms"].as_f64().unwrap() > 0.0, "{line}");
+            assert!(line["checked"]["interpreter_f64_small"].as_f64().unwrap() < 2e-6, "{line}");
+        }
+    }
+    let chosen = holds("yardsticks", &["--small", "--repeats", "1", "--only", "lorenz,cnn"]);
+    assert!(chosen.contains("lorenz") && chosen.contains("cnn") && !chosen.contains("mlp"), "{chosen}");
 }
