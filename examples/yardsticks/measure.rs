@@ -56,8 +56,12 @@ pub(crate) fn measure(pair: &Pair, settings: &Settings) -> Result<Row, Failure> 
     {
         return Err("the results of the last call differ from those of the first".into());
     }
+    let (value, gradients) = results.split_first().ok_or("no results")?;
+    let squares = gradients.iter().map(sum_of_squares).collect::<Result<Vec<_>, _>>()?;
     Ok(Row {
         workload: pair.name,
+        value: to_f64(value)?.into_iter().sum(),
+        gradient_norm: squares.into_iter().sum::<f64>().sqrt(),
         first_ms: milliseconds(first),
         min_ms: times[0],
         median_ms: times[times.len() / 2],
@@ -99,6 +103,16 @@ fn spoil(result: &mut runtime::Tensor) -> Result<(), Failure> {
         result.as_mut_slice::<f32>()?.fill(f32::NAN);
     }
     Ok(())
+}
+
+/// The sum of the squares of the elements, without a copy of them: the memory of the process is measured too.
+fn sum_of_squares(tensor: &runtime::Tensor) -> Result<f64, Failure> {
+    let square = |x: f64| x * x;
+    Ok(if tensor.dtype() == runtime::DType::F64 {
+        tensor.as_slice::<f64>()?.iter().map(|&x| square(x)).sum()
+    } else {
+        tensor.as_slice::<f32>()?.iter().map(|&x| square(f64::from(x))).sum()
+    })
 }
 
 /// A number that is another for other bits: FNV-1a, by words (Fowler, Noll and Vo).

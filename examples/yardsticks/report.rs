@@ -8,6 +8,10 @@ use crate::check::Agreement;
 /// The figures of a workload; times are in milliseconds.
 pub(crate) struct Row {
     pub(crate) workload: &'static str,
+    /// The number that was computed.
+    pub(crate) value: f64,
+    /// The norm of all gradients together.
+    pub(crate) gradient_norm: f64,
     /// From building the program to the first gradient in memory.
     pub(crate) first_ms: f64,
     /// The least time of a later call.
@@ -49,6 +53,8 @@ impl Row {
             "kernels": self.kernels,
             "arena_bytes": self.arena_bytes,
             "threads": self.threads,
+            "value": self.value,
+            "gradient_norm": self.gradient_norm,
             "checked": checked,
         })
         .to_string()
