@@ -43,21 +43,23 @@ impl Row {
                 "tolerance": agreement.tolerance,
             })
         });
-        json!({
-            "workload": self.workload,
-            "peer": "pullback",
-            "first_ms": rounded(self.first_ms),
-            "min_ms": rounded(self.min_ms),
-            "median_ms": rounded(self.median_ms),
-            "compile_ms": phases,
-            "kernels": self.kernels,
-            "arena_bytes": self.arena_bytes,
-            "threads": self.threads,
-            "value": self.value,
-            "gradient_norm": self.gradient_norm,
-            "checked": checked,
-        })
-        .to_string()
+        let fields = [
+            ("workload", json!(self.workload)),
+            ("peer", json!("pullback")),
+            ("first_ms", json!(rounded(self.first_ms))),
+            ("min_ms", json!(rounded(self.min_ms))),
+            ("median_ms", json!(rounded(self.median_ms))),
+            ("compile_ms", phases.into()),
+            ("kernels", json!(self.kernels)),
+            ("arena_bytes", json!(self.arena_bytes)),
+            ("threads", json!(self.threads)),
+            ("value", json!(self.value)),
+            ("gradient_norm", json!(self.gradient_norm)),
+            ("checked", json!(checked)),
+        ];
+        // By hand, because a map would sort the names.
+        let fields: Vec<String> = fields.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+        format!("{{{}}}", fields.join(","))
     }
 
     fn cells(&self) -> [String; 8] {
