@@ -121,6 +121,74 @@ pub fn reduce_schedule(groups: Vec<Group>, lanes: u8) -> ReduceSchedule {
     ReduceSchedule { groups, lanes, unroll }
 }
 
+/// Tiles of one size along a dimension.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Segment {
+    /// The first position.
+    pub start: usize,
+    /// How many runs of tiles there are, which may run at once.
+    pub chunks: usize,
+    /// How many tiles a chunk has, which run one after the other.
+    pub steps: usize,
+    /// Positions of a tile.
+    pub tile: usize,
+}
+
+/// Bytes of a tile's values: they stay in the second cache beside what they are computed from.
+const TILE_BYTES: usize = 128 << 10;
+
+/// The same with matrix products, which use what they load more often the larger the tile is.
+const CONTRACTION_TILE_BYTES: usize = 768 << 10;
+
+/// The most chunks whose totals are kept apart. Each is a slot of memory to clear and to combine; more threads than this would wait.
+const MAX_SLOTS: usize = 64;
+
+/// The tiles of a group: along all dimensions but the last a tile is one position, so that its elements are adjacent in memory.
+///
+/// `position_bytes` is what is stored or read of values that are cut, for one position of every dimension. The tile of the last dimension
+/// is the largest that satisfies `tile · position_bytes ≤ TILE_BYTES` and divides the extent, if there is one at least half as large as it could be; otherwise a
+/// shorter tile is left over. Depends on shapes alone, as the order of summation does.
+#[must_use]
+pub fn tile_segments(extents: &[usize], position_bytes: usize, contracts: bool, accumulates: bool) -> Vec<Vec<Segment>> {
+    let last = extents.len().saturating_sub(1);
+    let dimension = |(number, &extent): (usize, &usize)| {
+        if number < last {
+            return vec![Segment { start: 0, chunks: extent, steps: 1, tile: 1 }];
+        }
+        let budget = if contracts { CONTRACTION_TILE_BYTES } else { TILE_BYTES };
+        let most = (budget / position_bytes.max(1)).clamp(1, extent.max(1));
+        let tile = tile_extent(extent, most);
+        let count = extent / tile;
+        let chunks = if accumulates && number == 0 { chunks(count) } else { count };
+        let steps = count / chunks;
+        let mut segments = vec![Segment { start: 0, chunks, steps, tile }];
+        let done = chunks * steps;
+        if done < count {
+            segments.push(Segment { start: done * tile, chunks: count - done, steps: 1, tile });
+        }
+        if count * tile < extent {
+            segments.push(Segment { start: count * tile, chunks: 1, steps: 1, tile: extent - count * tile });
+        }
+        segments
+    };
+    extents.iter().enumerate().map(dimension).collect()
+}
+
+/// The largest divisor of an extent between half of `most` and `most`, in whole vectors if it is long; else `most`.
+fn tile_extent(extent: usize, most: usize) -> usize {
+    let unit = if most >= 128 { 16 } else { 1 };
+    let most = most / unit * unit;
+    (most.div_ceil(2)..=most).rev().find(|tile| tile % unit == 0 && extent % tile == 0).unwrap_or(most)
+}
+
+/// How many chunks tiles are divided into whose totals are kept apart.
+fn chunks(tiles: usize) -> usize {
+    if tiles <= MAX_SLOTS {
+        return tiles;
+    }
+    (MAX_SLOTS / 4..=MAX_SLOTS).rev().find(|chunks| tiles % chunks == 0).unwrap_or(MAX_SLOTS / 2)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

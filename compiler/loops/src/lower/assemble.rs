@@ -59,7 +59,7 @@ impl Lowering<'_> {
                 }
                 let targets = vec![self.target(self.whole(operand), result)?];
                 let along = Some(Along { kind, axis, extent, reverse });
-                Ok(vec![Part::Box(PositionBox { extents, targets, along })])
+                Ok(vec![Part::Box(PositionBox { along, ..PositionBox::new(extents, targets) })])
             }
             (&Op::Sort { axis, keys, descending }, operands, results) => {
                 self.sort(operands, results, (axis, keys, descending), names, program)
@@ -88,7 +88,7 @@ impl Lowering<'_> {
             let mut target = self.target(self.whole(part), result)?;
             target.offset = start * target.strides[axis];
             start += extents[axis] as i64;
-            boxes.push(Part::Box(PositionBox { extents, targets: vec![target], along: None }));
+            boxes.push(Part::Box(PositionBox::new(extents, vec![target])));
         }
         Ok(boxes)
     }
@@ -107,8 +107,8 @@ impl Lowering<'_> {
         let kept = landing.iter().map(|axis| axis.count).collect();
         let fill = vec![self.target(Source::Scalar(fill), result)?];
         Ok(vec![
-            Part::Box(PositionBox { extents, targets: fill, along: None }),
-            Part::Box(PositionBox { extents: kept, targets: vec![target], along: None }),
+            Part::Box(PositionBox::new(extents, fill)),
+            Part::Box(PositionBox::new(kept, vec![target])),
         ])
     }
 
@@ -119,7 +119,7 @@ impl Lowering<'_> {
         }
         let targets = vec![self.target(self.whole(operand), result)?];
         let extents = self.function.ty(result).shape.extents();
-        Ok(vec![Part::Box(PositionBox { extents, targets, along: None })])
+        Ok(vec![Part::Box(PositionBox::new(extents, targets))])
     }
 
     /// The operand with updates stored in windows.
@@ -137,7 +137,7 @@ impl Lowering<'_> {
         let strides = windows.strides(&target.strides, extents.len());
         let windows = Some((windows, target.strides));
         let targets = vec![Target { strides, windows, combine, ..target }];
-        parts.push(Part::Box(PositionBox { extents, targets, along: None }));
+        parts.push(Part::Box(PositionBox::new(extents, targets)));
         Ok(parts)
     }
 
@@ -166,8 +166,8 @@ impl Lowering<'_> {
         (target.strides, target.combine) = (strides, Some(Binary::Add));
         let windows = self.function.ty(windows).shape.extents();
         Ok(vec![
-            Part::Box(PositionBox { extents, targets: zeros, along: None }),
-            Part::Box(PositionBox { extents: windows, targets: vec![target], along: None }),
+            Part::Box(PositionBox::new(extents, zeros)),
+            Part::Box(PositionBox::new(windows, vec![target])),
         ])
     }
 
@@ -219,7 +219,7 @@ impl Lowering<'_> {
                 continue;
             }
             let targets = vec![self.target(Source::Ordered { value, order: order.clone(), axis }, result)?];
-            parts.push(Part::Box(PositionBox { extents: extents.clone(), targets, along: None }));
+            parts.push(Part::Box(PositionBox::new(extents.clone(), targets)));
         }
         Ok(parts)
     }

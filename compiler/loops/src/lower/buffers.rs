@@ -7,7 +7,7 @@
 //!
 //! What may share a place is decided in `reuse`.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use cranelift_entity::SecondaryMap;
@@ -94,13 +94,13 @@ pub(super) struct Buffers {
 }
 
 impl Buffers {
-    /// Finds a place for everything that has to be in memory; offsets in the arena are given by the memory plan.
+    /// Finds a place for everything that has to be in memory, of `local` values for so many elements; offsets in the arena are given by the memory plan.
     pub(super) fn assign(
         function: &Function,
         plan: &Plan,
         places: &Places,
-        names: &mut Names,
-        program: &mut Program,
+        local: &BTreeMap<Value, usize>,
+        (names, program): (&mut Names, &mut Program),
     ) -> Result<Self, Error> {
         let params = places.params.iter().map(|place| place.buffer).collect();
         let mut buffers = Self { of: SecondaryMap::new(), also: SecondaryMap::new(), params, copies: Vec::new() };
@@ -126,7 +126,11 @@ impl Buffers {
                 };
                 let head = reuse.heads[value].expand().unwrap_or(value);
                 if buffers.of[head].is_none() {
-                    buffers.of[head] = Some(Location::whole(names.buffer_for(function, program, value, space)));
+                    let buffer = names.buffer_for(function, program, value, space);
+                    if let Some(&elements) = local.get(&value) {
+                        program.buffers[buffer].elements = elements;
+                    }
+                    buffers.of[head] = Some(Location::whole(buffer));
                 }
                 if head != value {
                     buffers.of[value] = buffers.of[head].clone();
@@ -170,6 +174,13 @@ impl Buffers {
         }
         self.copies.extend(last);
         Ok(())
+    }
+
+    /// Lets the first element of a buffer be this position of a value.
+    pub(super) fn shift(&mut self, value: Value, offset: &Affine) {
+        if let Some(location) = &mut self.of[value] {
+            location.offset.clone_from(offset);
+        }
     }
 
     /// The place of a value, if it is in memory.

@@ -4,11 +4,14 @@
 //! collapsed as far as the operands' strides allow; the largest collapsed group becomes `m`, `n` or `k`, and loops run over the rest, so nothing
 //! is ever copied or transposed in memory. Several groups of contracted axes accumulate into a result that is cleared first.
 
-use pullback_ir::{Function, Inst, Op, Scalar};
+use std::collections::BTreeMap;
+
+use pullback_ir::{DotDims, Function, Inst, Op, Scalar};
 
 use super::buffers::{Buffers, Location};
 use super::bug;
 use super::nest::Nest;
+use super::tiles::{Block, CutAxis};
 use crate::error::Error;
 use crate::program::{Affine, For, Gemm, Matrix, Program, Stmt};
 use crate::schedule::{Accesses, Group};
@@ -25,6 +28,7 @@ pub(super) fn lower(
     function: &Function,
     buffers: &Buffers,
     inst: Inst,
+    block: Option<&Block<'_>>,
     program: &mut Program,
 ) -> Result<Vec<Stmt>, Error> {
     let (Op::Dot(dims), &[lhs, rhs], &[out]) = (function.op(inst), function.args(inst), function.inst_results(inst))
@@ -33,7 +37,11 @@ pub(super) fn lower(
     };
     let in_memory =
         |value| buffers.get(value).cloned().ok_or_else(|| bug(function, inst, "an operand is not in memory"));
-    let operands = [in_memory(lhs)?, in_memory(rhs)?, in_memory(out)?];
+    let mut operands = [in_memory(lhs)?, in_memory(rhs)?, in_memory(out)?];
+    let total = block.and_then(|block| block.totals.get(&out));
+    if let Some(total) = total {
+        operands[2] = total.location.clone();
+    }
     let ty = function.ty(out);
     if ty.elements() == 0 {
         return Ok(Vec::new());
@@ -41,7 +49,17 @@ pub(super) fn lower(
     let (x, y) = (function.ty(lhs), function.ty(rhs));
     let [xs, ys, os] =
         [x, y, ty].map(|ty| ty.shape.strides().into_iter().map(|stride| stride as i64).collect::<Vec<_>>());
-    let extent = |axis: usize| x.shape.extent(axis).unwrap_or(1);
+    let (x_cuts, y_cuts) = cuts(dims, x.rank(), y.rank(), block);
+    for (location, cuts, strides) in [(0, &x_cuts, &xs), (1, &y_cuts, &ys)] {
+        for (&axis, cut) in cuts {
+            operands[location].offset = operands[location].offset.plus(&cut.start, strides[axis]);
+        }
+    }
+    for (axis, cut) in block.into_iter().flat_map(Block::axes) {
+        operands[2].offset = operands[2].offset.plus(&cut.start, os[axis]);
+    }
+    let extent = |axis: usize| x_cuts.get(&axis).map_or_else(|| x.shape.extent(axis).unwrap_or(1), |cut| cut.extent);
+    let y_extent = |axis: usize| y_cuts.get(&axis).map_or_else(|| y.shape.extent(axis).unwrap_or(1), |cut| cut.extent);
     let (lhs_free, rhs_free) = (dims.lhs_free(x.rank()), dims.rhs_free(y.rank()));
     let batch = dims.lhs_batch.len();
     let pairs = dims.lhs_batch.iter().zip(dims.rhs_batch.iter()).enumerate();
@@ -49,7 +67,7 @@ pub(super) fn lower(
     let m_axes = lhs_free.iter().enumerate();
     let m_axes = m_axes.map(|(i, &a)| Axis { extent: extent(a), strides: [xs[a], 0, os[batch + i]] }).collect();
     let n_axes = rhs_free.iter().enumerate().map(|(i, &b)| Axis {
-        extent: y.shape.extent(b).unwrap_or(1),
+        extent: y_extent(b),
         strides: [0, ys[b], os[batch + lhs_free.len() + i]],
     });
     let n_axes = n_axes.collect();
@@ -63,11 +81,12 @@ pub(super) fn lower(
     loops.extend(collapse(batch_axes));
     let (k, k_loops) = largest(k_axes);
     let mut stmts = Vec::new();
-    let accumulate = !k_loops.is_empty();
-    if accumulate {
-        stmts.extend(clear(&operands[2], ty.elements(), program));
-        loops.extend(k_loops);
+    if !k_loops.is_empty() && total.is_none() {
+        let axes: Vec<Axis> = loops.iter().copied().chain([m, n]).collect();
+        stmts.extend(clear(&operands[2], &axes, program));
     }
+    let accumulate = !k_loops.is_empty() || total.is_some();
+    loops.extend(k_loops);
     let call = Call { operands, dtype: ty.dtype, m, n, k };
     stmts.push(call.nested(&loops, accumulate, program));
     Ok(stmts)
@@ -138,12 +157,47 @@ fn largest(axes: Vec<Axis>) -> (Axis, Vec<Axis>) {
     }
 }
 
-/// A loop that stores 0 everywhere.
-fn clear(location: &Location, elements: usize, program: &mut Program) -> Vec<Stmt> {
+/// Loops that store 0 everywhere.
+fn clear(location: &Location, axes: &[Axis], program: &mut Program) -> Vec<Stmt> {
     let mut nest = Nest::new(program);
     let zero = nest.constant(Scalar::from_f64(program.buffers[location.buffer].dtype, 0.0));
-    let (index, _) = nest.open(elements, 1, &[]);
-    nest.store(location, Affine::counter(index), zero);
-    nest.close(&[]);
+    let mut index = Affine::default();
+    for axis in axes {
+        let (counter, _) = nest.open(axis.extent, 1, &[]);
+        index = index.plus(&Affine::counter(counter), axis.strides[2]);
+    }
+    nest.store(location, index, zero);
+    for _ in axes {
+        nest.close(&[]);
+    }
     nest.finish(program)
+}
+
+/// The blocks of the operands' axes that a tile is, for the left and for the right operand.
+fn cuts(
+    dims: &DotDims,
+    x_rank: usize,
+    y_rank: usize,
+    block: Option<&Block<'_>>,
+) -> (BTreeMap<usize, CutAxis>, BTreeMap<usize, CutAxis>) {
+    let (mut x_cuts, mut y_cuts) = (BTreeMap::new(), BTreeMap::new());
+    let (x_free, y_free) = (dims.lhs_free(x_rank), dims.rhs_free(y_rank));
+    let batch = dims.lhs_batch.len();
+    for (axis, cut) in block.into_iter().flat_map(Block::axes) {
+        if axis < batch {
+            x_cuts.insert(dims.lhs_batch[axis], cut.clone());
+            y_cuts.insert(dims.rhs_batch[axis], cut);
+        } else if let Some(&left) = x_free.get(axis - batch) {
+            x_cuts.insert(left, cut);
+        } else if let Some(&right) = y_free.get(axis - batch - x_free.len()) {
+            y_cuts.insert(right, cut);
+        }
+    }
+    for cut in block.and_then(Block::folded).into_iter().flatten() {
+        if let (Some(&left), Some(&right)) = (dims.lhs_contract.get(cut.number), dims.rhs_contract.get(cut.number)) {
+            x_cuts.insert(left, cut.clone());
+            y_cuts.insert(right, cut);
+        }
+    }
+    (x_cuts, y_cuts)
 }

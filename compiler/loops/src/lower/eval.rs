@@ -4,6 +4,8 @@
 //! views change the position, by what is in memory for dynamic slices and gathers (see `indexing`); reductions open loops (see `reduce`). The recursion is bounded: a fusion region has a bounded number of members and
 //! chains of views are cut.
 
+use std::collections::BTreeMap;
+
 use cranelift_entity::EntitySet;
 use pullback_ir::{Binary, Function, Inst, Op, Scalar, Unary, Value};
 use pullback_optimize::fuse::{cost, is_unit_reshape};
@@ -14,6 +16,7 @@ use super::bug;
 use super::indexing::Windows;
 use super::nest::{Nest, Position};
 use super::reduce::{Fold, ReduceSchedules};
+use super::tiles::Cut;
 use crate::error::Error;
 use crate::program::{Affine, Expr, Var};
 
@@ -23,6 +26,8 @@ pub(super) struct Eval<'a> {
     pub(super) buffers: &'a Buffers,
     /// What the region computes itself, even if it is stored too.
     pub(super) own: EntitySet<Value>,
+    /// Reductions that fold a block of positions of an axis.
+    pub(super) folded: &'a BTreeMap<Inst, Cut>,
     pub(super) nest: Nest,
     pub(super) schedules: ReduceSchedules,
 }
@@ -110,15 +115,7 @@ impl Eval<'_> {
                 let moved = self.moved(inst, position)?;
                 self.eval(args[0], &moved)
             }
-            Op::Reduce { kind, axes } => {
-                let operand = args[0];
-                let axes = axes.to_vec();
-                self.reduce(inst, &Fold::reduction(function, *kind, operand, &axes), position)
-            }
-            Op::Dot(dims) => {
-                let fold = Fold::contraction(function, dims, args[0], args[1]);
-                self.reduce(inst, &fold, position)
-            }
+            Op::Reduce { .. } | Op::Dot(_) => self.fold(inst, position),
             Op::Pad(_)
             | Op::Concatenate { .. }
             | Op::Barrier
@@ -144,6 +141,17 @@ impl Eval<'_> {
                 Err(Error::Limit(format!("{} is not compiled yet", function.op(inst).name())))
             }
         }
+    }
+
+    /// An element of a reduction or contraction. By itself, as what it needs of the stack would be needed at every step of the recursion.
+    fn fold(&mut self, inst: Inst, position: &Position) -> Result<Var, Error> {
+        let function = self.function;
+        let fold = match (function.op(inst), function.args(inst)) {
+            (Op::Reduce { kind, axes }, &[operand]) => Fold::reduction(function, *kind, operand, axes),
+            (Op::Dot(dims), &[x, y]) => Fold::contraction(function, dims, x, y),
+            (_, _) => return Err(bug(function, inst, "is not a reduction")),
+        };
+        self.reduce(inst, &fold.cut(self.folded.get(&inst)), position)
     }
 
     /// An element of windows; zero in those that are left out.

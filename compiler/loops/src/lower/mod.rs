@@ -15,7 +15,7 @@
 //! * `reduce`: reductions and small contractions, as loops inside the position of their result.
 //! * `indexing`: windows at positions known at run time.
 //! * `region`: loops over a region's positions. `assemble`: results written in parts, and calls of the runtime. `cumulate`: prefix combinations.
-//! * `contract`: large contractions, as calls of the packed kernel.
+//! * `contract`: large contractions, as calls of the packed kernel. `tiles`: several regions inside loops over blocks of positions.
 
 mod assemble;
 mod buffers;
@@ -28,6 +28,7 @@ mod nest;
 mod reduce;
 mod region;
 mod reuse;
+mod tiles;
 
 use std::collections::HashMap;
 use std::fmt::Write;
@@ -43,6 +44,7 @@ use crate::program::{Kernel, Program, Space};
 use crate::step::Step;
 
 use buffers::{Buffers, Copy, Location, Names, Places, root};
+use tiles::Tiling;
 
 /// Lowers a verified function without calls, split into regions by `plan`.
 ///
@@ -94,14 +96,24 @@ impl Session {
 
     /// The steps of a function whose parameters and results are in these places. The recursion is as deep as regions nest.
     fn function(&mut self, function: &Function, plan: &Plan, places: &Places) -> Result<Vec<Step>, Error> {
-        let buffers = Buffers::assign(function, plan, places, &mut self.buffers, &mut self.program)?;
+        let tilings: Vec<Tiling> = plan.tiles.iter().map(|group| Tiling::of(function, plan, group)).collect();
+        let local = tilings.iter().flat_map(|tiling| &tiling.local).map(|(&value, &elements)| (value, elements)).collect();
+        let mut buffers = Buffers::assign(function, plan, places, &local, (&mut self.buffers, &mut self.program))?;
+        let mut groups = plan.tiles.iter().zip(&tilings).peekable();
         let mut steps = Vec::new();
-        for region in &plan.regions {
+        let mut next = 0;
+        while let Some(region) = plan.regions.get(next) {
+            if let Some((group, tiling)) = groups.next_if(|(group, _)| group.regions.start == next) {
+                steps.extend(self.tiles(function, plan, (group, tiling), &mut buffers)?);
+                next = group.regions.end;
+                continue;
+            }
+            next += 1;
             let body = match region.kind {
                 RegionKind::Loop | RegionKind::Assemble(_) => {
-                    region::lower(function, plan, &buffers, region, &mut self.buffers, &mut self.program)?
+                    region::lower(function, plan, &buffers, region, None, &mut self.buffers, &mut self.program)?
                 }
-                RegionKind::Contraction(inst) => contract::lower(function, &buffers, inst, &mut self.program)?,
+                RegionKind::Contraction(inst) => contract::lower(function, &buffers, inst, None, &mut self.program)?,
                 RegionKind::Control(inst) => {
                     let nested = plan.nested.get(&inst).map_or(&[][..], Vec::as_slice);
                     steps.extend(self.control(function, &buffers, inst, nested)?);

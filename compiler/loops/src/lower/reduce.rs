@@ -17,6 +17,7 @@ use smallvec::SmallVec;
 
 use super::eval::Eval;
 use super::nest::{Nest, Position};
+use super::tiles::Cut;
 use crate::error::Error;
 use crate::program::{Affine, Expr, Index, Var};
 use crate::schedule::ReduceSchedule;
@@ -37,8 +38,9 @@ enum Source {
 pub(super) struct Fold {
     kind: Reduction,
     dtype: DType,
-    /// Extents of the folded axes.
+    /// Extents of the folded axes, and where each begins.
     pub(super) extents: Vec<usize>,
+    origin: Vec<Affine>,
     /// One operand, or two whose product is taken, with the source of each axis.
     operands: SmallVec<[(Value, Vec<Source>); 2]>,
 }
@@ -56,8 +58,9 @@ impl Fold {
             }
         });
         let sources = sources.collect();
-        let extents = axes.iter().filter_map(|&axis| ty.shape.extent(axis)).collect();
-        Self { kind, dtype: ty.dtype, extents, operands: SmallVec::from_iter([(operand, sources)]) }
+        let extents: Vec<usize> = axes.iter().filter_map(|&axis| ty.shape.extent(axis)).collect();
+        let origin = vec![Affine::default(); extents.len()];
+        Self { kind, dtype: ty.dtype, extents, origin, operands: SmallVec::from_iter([(operand, sources)]) }
     }
 
     /// A contraction of `lhs` and `rhs`.
@@ -81,9 +84,19 @@ impl Fold {
         let left = sources(x.rank(), &dims.lhs_batch, &dims.lhs_contract, &lhs_free, batch);
         let rhs_free = dims.rhs_free(y.rank());
         let right = sources(y.rank(), &dims.rhs_batch, &dims.rhs_contract, &rhs_free, batch + lhs_free.len());
-        let extents = dims.lhs_contract.iter().filter_map(|&axis| x.shape.extent(axis)).collect();
+        let extents: Vec<usize> = dims.lhs_contract.iter().filter_map(|&axis| x.shape.extent(axis)).collect();
         let operands = SmallVec::from_iter([(lhs, left), (rhs, right)]);
-        Self { kind: Reduction::Add, dtype: x.dtype, extents, operands }
+        let origin = vec![Affine::default(); extents.len()];
+        Self { kind: Reduction::Add, dtype: x.dtype, extents, origin, operands }
+    }
+
+    /// The same over blocks of positions of folded axes.
+    pub(super) fn cut(mut self, cut: Option<&Cut>) -> Self {
+        for part in cut.into_iter().flatten() {
+            self.extents[part.number] = part.extent;
+            self.origin[part.number] = part.start.clone();
+        }
+        self
     }
 
     fn position(sources: &[Source], kept: &Position, folded: &[Affine]) -> Position {
@@ -139,7 +152,7 @@ impl Eval<'_> {
         if by_columns {
             self.nest.vector = vector;
         }
-        let folded = vec![Affine::default(); fold.extents.len()];
+        let folded = fold.origin.clone();
         let total = match self.schedules.chosen.get(&inst).cloned() {
             Some(schedule) => {
                 let lanes = if by_columns { 1 } else { schedule.lanes };
@@ -159,7 +172,7 @@ impl Eval<'_> {
         for (axis, &extent) in fold.extents.iter().enumerate() {
             if extent != 1 {
                 let (index, _) = self.nest.open(extent, 1, &[]);
-                folded[axis] = Affine::counter(index);
+                folded[axis] = folded[axis].plus(&Affine::counter(index), 1);
                 counters[axis] = Some(index);
             }
         }
@@ -220,7 +233,7 @@ impl Runner<'_> {
         }
         let mut body = |eval: &mut Eval<'_>, at: Affine, accs: &[Var]| {
             let mut folded = folded.clone();
-            folded[group.last_axis] = at;
+            folded[group.last_axis] = folded[group.last_axis].plus(&at, 1);
             let inner = self.level(eval, level + 1, folded)?;
             Ok(vec![combine(&mut eval.nest, self.fold, accs[0], inner)])
         };
@@ -249,10 +262,11 @@ impl Runner<'_> {
                 continue;
             }
             let mut body = |eval: &mut Eval<'_>, at: Affine, accs: &[Var]| {
-                let mut folded = folded.to_vec();
                 let mut nexts = Vec::with_capacity(accs.len());
                 for (number, &acc) in accs.iter().enumerate() {
-                    folded[group.last_axis] = at.plus_constant((number * lanes) as i64);
+                    let mut folded = folded.to_vec();
+                    let at = at.plus_constant((number * lanes) as i64);
+                    folded[group.last_axis] = folded[group.last_axis].plus(&at, 1);
                     nexts.push(eval.element(self.fold, self.kept, &folded, Some(acc))?);
                 }
                 Ok(nexts)

@@ -4,8 +4,10 @@
 //! first position on that is known at run time, perhaps combined with what is there. An ordinary region has one box, its domain; what
 //! other regions have is in `assemble`.
 
+use std::collections::BTreeMap;
+
 use cranelift_entity::EntitySet;
-use pullback_ir::{Binary, Function, Scalar, Value};
+use pullback_ir::{Binary, Function, Inst, Scalar, Value};
 use pullback_optimize::fuse::{FusionRegion, Plan, RegionKind};
 
 use super::buffers::{Buffers, Copy, Location, Names};
@@ -15,6 +17,7 @@ use super::eval::Eval;
 use super::indexing::Windows;
 use super::nest::{Nest, Position};
 use super::reduce::{ReduceSchedules, Seen};
+use super::tiles::{Block, Cut, block_roots};
 use crate::error::Error;
 use crate::program::{Affine, Expr, Index, Program, Stmt, Var};
 use crate::schedule::{
@@ -50,8 +53,18 @@ pub(super) struct Target {
 pub(super) struct PositionBox {
     pub(super) extents: Vec<usize>,
     pub(super) targets: Vec<Target>,
+    /// The first position.
+    pub(super) origin: Position,
     /// An axis, of extent 1 in the box, along which elements accumulate.
     pub(super) along: Option<Along>,
+}
+
+impl PositionBox {
+    /// From position 0 on, without anything that accumulates.
+    pub(super) fn new(extents: Vec<usize>, targets: Vec<Target>) -> Self {
+        let origin = Position::from_elem(Affine::default(), extents.len());
+        Self { extents, targets, origin, along: None }
+    }
 }
 
 /// A part of a region's kernel; parts run one after the other.
@@ -66,6 +79,7 @@ pub(super) fn lower(
     plan: &Plan,
     buffers: &Buffers,
     region: &FusionRegion,
+    block: Option<&Block<'_>>,
     names: &mut Names,
     program: &mut Program,
 ) -> Result<Vec<Stmt>, Error> {
@@ -75,9 +89,10 @@ pub(super) fn lower(
             own.insert(value);
         }
     }
-    let lowering = Lowering { function, buffers, own };
+    let folded = block.and_then(Block::folded).into_iter().flat_map(|cut| block_roots(function, plan, region, cut));
+    let lowering = Lowering { function, buffers, own, folded: folded.collect() };
     let parts = match region.kind {
-        RegionKind::Loop => vec![lowering.domain(region)?],
+        RegionKind::Loop => vec![lowering.domain(region, block)?],
         RegionKind::Assemble(inst) => lowering.assemble(inst, names, program)?,
         RegionKind::Contraction(inst) | RegionKind::Control(inst) => {
             return Err(bug(function, inst, "is not a region of loops"));
@@ -119,19 +134,46 @@ pub(super) fn copy(copy: &Copy, program: &mut Program) -> Vec<Stmt> {
     nest.finish(program)
 }
 
+/// The statements that store a constant over a box whose positions move in memory by `strides`.
+pub(super) fn fill(
+    function: &Function,
+    buffers: &Buffers,
+    (location, strides): (&Location, Vec<i64>),
+    (mut part, value): (PositionBox, Scalar),
+    program: &mut Program,
+) -> Result<Vec<Stmt>, Error> {
+    if part.extents.contains(&0) {
+        return Ok(Vec::new());
+    }
+    let (source, location) = (Source::Constant(value), location.clone());
+    part.targets = vec![Target { source, location, offset: 0, strides, windows: None, combine: None }];
+    let lowering = Lowering { function, buffers, own: EntitySet::new(), folded: BTreeMap::new() };
+    lowering.emit(&part, program)
+}
+
 pub(super) struct Lowering<'a> {
     pub(super) function: &'a Function,
     pub(super) buffers: &'a Buffers,
     own: EntitySet<Value>,
+    /// Reductions that fold a block of positions of an axis.
+    folded: BTreeMap<Inst, Cut>,
 }
 
 impl<'a> Lowering<'a> {
-    /// The box of an ordinary region.
-    fn domain(&self, region: &FusionRegion) -> Result<Part, Error> {
-        let extents = region.domain.extents();
+    /// The box of an ordinary region, or the block of it that a tile is.
+    fn domain(&self, region: &FusionRegion, block: Option<&Block<'_>>) -> Result<Part, Error> {
+        let mut part = PositionBox::new(region.domain.extents(), Vec::new());
+        if let Some(block) = block {
+            block.restrict(&mut part);
+        }
+        let extents = &part.extents;
         let mut targets = Vec::new();
         for &value in &region.outputs {
-            targets.push(self.target(Source::Shifted(value, vec![0; extents.len()]), value)?);
+            let mut target = self.target(Source::Shifted(value, vec![0; extents.len()]), value)?;
+            if let Some(total) = block.and_then(|block| block.totals.get(&value)) {
+                (target.location, target.combine) = (total.location.clone(), Some(total.step));
+            }
+            targets.push(target);
         }
         for &value in &region.outputs {
             for location in self.buffers.also(value) {
@@ -139,7 +181,8 @@ impl<'a> Lowering<'a> {
                 targets.push(Target { location: location.clone(), ..target });
             }
         }
-        Ok(Part::Box(PositionBox { extents, targets, along: None }))
+        part.targets = targets;
+        Ok(Part::Box(part))
     }
 
     /// Where a value is in memory.
@@ -155,16 +198,19 @@ impl<'a> Lowering<'a> {
         Ok(Target { source, location, offset: 0, strides, windows: None, combine: None })
     }
 
-    fn eval(&self, nest: Nest, schedules: ReduceSchedules) -> Eval<'a> {
-        Eval { function: self.function, buffers: self.buffers, own: self.own.clone(), nest, schedules }
+    fn eval<'s>(&'s self, nest: Nest, schedules: ReduceSchedules) -> Eval<'s>
+    where
+        'a: 's,
+    {
+        let (own, folded) = (self.own.clone(), &self.folded);
+        Eval { function: self.function, buffers: self.buffers, own, folded, nest, schedules }
     }
 
     /// The loops over one box.
     fn emit(&self, part: &PositionBox, program: &mut Program) -> Result<Vec<Stmt>, Error> {
         let (schedule, schedules) = self.plan(part, program)?;
         let mut eval = self.eval(Nest::new(program), schedules);
-        let position = Position::from_elem(Affine::default(), part.extents.len());
-        Emission { part, schedule: &schedule }.level(&mut eval, 0, position, false)?;
+        Emission { part, schedule: &schedule }.level(&mut eval, 0, part.origin.clone(), false)?;
         Ok(eval.nest.finish(program))
     }
 
@@ -173,9 +219,9 @@ impl<'a> Lowering<'a> {
         let mut eval = self.eval(Nest::new(program), ReduceSchedules::default());
         let mut position = Position::new();
         let mut counters = Vec::new();
-        for &extent in &part.extents {
+        for (&extent, origin) in part.extents.iter().zip(&part.origin) {
             let index = (extent != 1).then(|| eval.nest.open(extent, 1, &[]).0);
-            position.push(index.map(Affine::counter).unwrap_or_default());
+            position.push(index.map_or_else(|| origin.clone(), |index| origin.plus(&Affine::counter(index), 1)));
             counters.push(index);
         }
         leaf(&mut eval, part, &[position], false)?;
@@ -283,7 +329,7 @@ impl Emission<'_> {
         if level + 1 < s.groups.len() {
             let (index, _) = eval.nest.open(extent, 1, &[]);
             let mut inner = position;
-            inner[last_axis] = Affine::counter(index);
+            inner[last_axis] = inner[last_axis].plus(&Affine::counter(index), 1);
             self.level(eval, level + 1, inner, guarded)?;
             eval.nest.close(&[]);
             return Ok(());
@@ -299,7 +345,8 @@ impl Emission<'_> {
             eval.nest.vector = (lanes > 1).then_some((index, lanes));
             let at = |copy: usize| {
                 let mut position = position.clone();
-                position[last_axis] = Affine::counter(index).plus_constant((done + copy * usize::from(lanes)) as i64);
+                let at = Affine::counter(index).plus_constant((done + copy * usize::from(lanes)) as i64);
+                position[last_axis] = position[last_axis].plus(&at, 1);
                 position
             };
             leaf(eval, self.part, &(0..copies).map(at).collect::<Vec<_>>(), guarded)?;

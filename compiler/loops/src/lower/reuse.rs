@@ -8,7 +8,7 @@
 //! * *Results.* A result is best stored where it is returned. That may be where a parameter is (the state of a loop), so it must not be stored while the parameter is
 //!   still read: every read is by an earlier region, or by the same region at the very element that is stored next.
 //!
-//! Regions run in the order of the plan; the reads of a region are found by walking from what it stores down to what is in memory, as lowering does.
+//! Regions run in the order of the plan, those of a tile group tile by tile; the reads of a region are found by walking from what it stores down to what is in memory, as lowering does.
 
 use std::collections::BTreeMap;
 
@@ -134,13 +134,20 @@ impl<'a> Analysis<'a> {
         found
     }
 
+    /// Whether another region of a region's tile group reads a value: it runs for a tile after the region ran for those before.
+    fn is_read_between_tiles(&self, value: Value, region: usize) -> bool {
+        let group = self.plan.tiles.iter().find(|group| group.regions.contains(&region));
+        let others = group.into_iter().flat_map(|group| group.regions.clone()).filter(|&other| other != region);
+        others.into_iter().any(|other| self.reads[other].iter().any(|read| read.root == value))
+    }
+
     /// Whether the place of a result may be stored to from the region on that stores `begin`.
     fn may_overwrite(&self, begin: Value, region: usize, position: usize, places: &Places) -> bool {
         let place = &places.results[position];
         let params = self.function.params().iter().zip(&places.params);
         params.filter(|(_, at)| at.buffer == place.buffer).all(|(&param, at)| {
             let read_behind = self.last_read[param].is_some_and(|last| last > region);
-            if read_behind || self.returned.contains(param) {
+            if read_behind || self.returned.contains(param) || self.is_read_between_tiles(param, region) {
                 return false;
             }
             let inst = self.function.def_inst(begin);

@@ -74,7 +74,8 @@ impl<'a> Grouping<'a> {
         self.decisions.reverse();
         let regions =
             self.regions.in_order().ok_or_else(|| Error::bug("fuse", "regions depend on each other in a cycle"))?;
-        Ok(Plan { regions, stored: self.stored, decisions: self.decisions, nested: BTreeMap::new() })
+        let (tiles, nested) = (Vec::new(), BTreeMap::new());
+        Ok(Plan { regions, tiles, stored: self.stored, decisions: self.decisions, nested })
     }
 
     fn place(&mut self, inst: Inst, value: Value) {

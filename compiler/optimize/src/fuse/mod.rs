@@ -39,6 +39,7 @@ mod consumers;
 mod grouping;
 mod regions;
 mod report;
+pub mod tiles;
 
 use std::collections::BTreeMap;
 
@@ -47,6 +48,7 @@ use pullback_ir::{Function, Inst, Op, Shape, Value};
 
 pub use access::{Role, cost, dot_is_small, is_unit_reshape, role};
 pub use report::plan_to_string;
+pub use tiles::{TileGroup, TileRole};
 
 use crate::pass::Error;
 
@@ -121,6 +123,8 @@ pub enum Verdict {
 pub struct Plan {
     /// The regions in order of execution.
     pub regions: Vec<FusionRegion>,
+    /// Adjacent regions that run together, tile by tile, in order.
+    pub tiles: Vec<TileGroup>,
     /// Which values some region stores.
     pub stored: EntitySet<Value>,
     /// One entry per placed instruction, in program order.
@@ -143,7 +147,8 @@ pub struct Nested {
 /// # Errors
 /// [`Error::Unsupported`] for an instruction that cannot be run; [`Error::Bug`] if the regions formed depend on each other in a cycle.
 pub fn fuse(function: &Function, options: FuseOptions) -> Result<Plan, Error> {
-    let mut plan = grouping::Grouping::new(function, options).run()?;
+    let plan = grouping::Grouping::new(function, options).run()?;
+    let mut plan = tiles::group(function, plan, options);
     for region in &plan.regions {
         if let RegionKind::Control(inst) = region.kind {
             let regions = function.region_functions(inst).into_iter();

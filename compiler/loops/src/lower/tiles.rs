@@ -1,0 +1,388 @@
+//! Tile groups: the kernels of several regions inside loops over blocks of positions.
+//!
+//! Positions are those of whole values throughout: a tile's first position is an expression of the counters of the loops around, the *start* of each dimension, to which what a
+//! kernel does within the tile is added. So loads and stores of whole values need nothing special. A value that is local to the tile has room for one
+//! block; the position of the block's first element is taken off again in its place, and the sum is free of the counters around.
+//!
+//! What accumulates over the tiles is cleared before the outermost loop whose dimension it lacks, and every tile adds to it. If that is the first dimension, whose chunks may run at
+//! once, each chunk has a slot of its own, and the slots are combined in their order behind the loop: the result does not depend on how many threads there are.
+
+use std::collections::BTreeMap;
+
+use pullback_interp::scalar;
+use pullback_ir::{Binary, Function, Inst, Op, Reduction, Scalar, Value};
+use pullback_optimize::fuse::tiles::roots;
+use pullback_optimize::fuse::{FusionRegion, Plan, RegionKind, TileGroup, TileRole};
+
+use super::buffers::{Buffers, Location, root};
+use super::nest::Nest;
+use super::region::{PositionBox, fill, strides_of};
+use super::{Session, about, bug, contract, region};
+use crate::error::Error;
+use crate::program::{Affine, Expr, Kernel, Program, Space, Stmt};
+use crate::schedule::{Segment, lanes_of_types, tile_segments};
+use crate::step::{Loop, Step};
+
+/// A block of positions of an axis, or of the axis of that number among those folded.
+#[derive(Clone, Debug)]
+pub(super) struct CutAxis {
+    pub(super) number: usize,
+    pub(super) start: Affine,
+    pub(super) extent: usize,
+}
+
+/// Blocks of the axes that a reduction folds.
+pub(super) type Cut = Vec<CutAxis>;
+
+/// Where a value accumulates, and how.
+#[derive(Clone, Debug)]
+pub(super) struct Total {
+    pub(super) location: Location,
+    pub(super) step: Binary,
+    kind: Reduction,
+}
+
+/// What a region runs over within a tile.
+pub(super) struct Block<'a> {
+    roles: &'a [TileRole],
+    starts: &'a [Affine],
+    extents: &'a [usize],
+    /// Those of its results that accumulate.
+    pub(super) totals: &'a BTreeMap<Value, Total>,
+}
+
+impl Block<'_> {
+    fn cuts(&self) -> impl Iterator<Item = (TileRole, &Affine, usize)> {
+        let blocks = self.starts.iter().zip(self.extents.iter().copied());
+        self.roles.iter().zip(blocks).map(|(&role, (start, extent))| (role, start, extent))
+    }
+
+    /// The axes of the domain of which there is a block.
+    pub(super) fn axes(&self) -> impl Iterator<Item = (usize, CutAxis)> {
+        self.cuts().filter_map(|(role, start, extent)| match role {
+            TileRole::Axis(axis) => Some((axis, CutAxis { number: axis, start: start.clone(), extent })),
+            TileRole::Folded(_) => None,
+        })
+    }
+
+    /// The folded axes of which there is a block, if there are any.
+    pub(super) fn folded(&self) -> Option<Cut> {
+        let folded = self.cuts().filter_map(|(role, start, extent)| match role {
+            TileRole::Folded(number) => Some(CutAxis { number, start: start.clone(), extent }),
+            TileRole::Axis(_) => None,
+        });
+        Some(folded.collect::<Cut>()).filter(|cut| !cut.is_empty())
+    }
+
+    /// Leaves the block of a box.
+    pub(super) fn restrict(&self, part: &mut PositionBox) {
+        for (axis, cut) in self.axes() {
+            (part.extents[axis], part.origin[axis]) = (cut.extent, cut.start);
+        }
+    }
+}
+
+/// The reductions of a region that fold a block.
+pub(super) fn block_roots(function: &Function, plan: &Plan, region: &FusionRegion, cut: Cut) -> Vec<(Inst, Cut)> {
+    roots(function, &plan.stored, region).into_iter().map(|inst| (inst, cut.clone())).collect()
+}
+
+/// How the tiles of a group are laid out: for each dimension blocks of positions, by segments.
+pub(super) struct Tiling {
+    dims: Vec<Vec<Segment>>,
+    /// Elements of each local value.
+    pub(super) local: BTreeMap<Value, usize>,
+}
+
+impl Tiling {
+    pub(super) fn of(function: &Function, plan: &Plan, group: &TileGroup) -> Self {
+        let regions = &plan.regions[group.regions.clone()];
+        let contracts = regions.iter().any(|region| matches!(region.kind, RegionKind::Contraction(_)));
+        let accumulates = group.axes.values().any(|axes| axes.iter().any(Option::is_none));
+        let dims = tile_segments(&group.extents, group.position_bytes, contracts, accumulates);
+        let tiles: Vec<usize> =
+            dims.iter().map(|segments| segments.iter().map(|segment| segment.tile).max().unwrap_or(1)).collect();
+        let blocks = group.axes.iter().filter(|&(&value, _)| group.local.contains(value));
+        let local = blocks.filter_map(|(&value, axes)| Some((value, block_elements(function, value, axes, &tiles)?)));
+        let local = local.collect();
+        Self { dims, local }
+    }
+}
+
+/// The elements of a block of a value; `None` if they are not adjacent.
+fn block_elements(function: &Function, value: Value, axes: &[Option<usize>], tiles: &[usize]) -> Option<usize> {
+    let full = function.ty(value).shape.extents();
+    let mut extents = full.clone();
+    for (&axis, &tile) in axes.iter().zip(tiles) {
+        extents[axis?] = tile;
+    }
+    let first = extents.iter().position(|&extent| extent > 1).unwrap_or(extents.len());
+    let is_adjacent = extents.iter().zip(&full).skip(first + 1).all(|(extent, full)| extent == full);
+    is_adjacent.then(|| extents.iter().product())
+}
+
+/// What all levels of a group's loops share.
+struct Group<'a> {
+    function: &'a Function,
+    plan: &'a Plan,
+    group: &'a TileGroup,
+    tiling: &'a Tiling,
+    /// The names that local values have under other shapes.
+    aliases: BTreeMap<Value, Vec<Value>>,
+}
+
+/// The tile that the loops opened so far lead to.
+#[derive(Default)]
+struct Tile {
+    starts: Vec<Affine>,
+    extents: Vec<usize>,
+    totals: BTreeMap<Value, Total>,
+}
+
+impl Session {
+    /// The steps of a group.
+    pub(super) fn tiles(
+        &mut self,
+        function: &Function,
+        plan: &Plan,
+        (group, tiling): (&TileGroup, &Tiling),
+        buffers: &mut Buffers,
+    ) -> Result<Vec<Step>, Error> {
+        let mut aliases: BTreeMap<Value, Vec<Value>> = BTreeMap::new();
+        for &value in function.insts().iter().flat_map(|&inst| function.inst_results(inst)) {
+            let origin = root(function, value);
+            if origin != value && tiling.local.contains_key(&origin) {
+                aliases.entry(origin).or_default().push(value);
+            }
+        }
+        let group = Group { function, plan, group, tiling, aliases };
+        let slots: usize = tiling.dims[0].iter().map(|segment| segment.chunks).sum();
+        let mut tile = Tile::default();
+        let mut partial = Vec::new();
+        for (value, kind) in group.lacking(0)? {
+            let location = buffers.get(value).cloned().ok_or_else(|| missing(value))?;
+            let total = group.total(kind, location.clone())?;
+            let elements = function.ty(value).elements();
+            if slots > 1 {
+                let dtype = function.ty(value).dtype;
+                let name = format!("{}_parts", self.program.buffers[location.buffer].name);
+                let parts =
+                    self.buffers.buffer(&mut self.program, &name, (dtype, slots * elements), Space::Arena(0));
+                partial.push((Location::whole(parts), location, elements, total.step));
+                tile.totals.insert(value, Total { location: Location::whole(parts), ..total });
+            } else {
+                tile.totals.insert(value, total);
+            }
+        }
+        let whole = tile.totals.clone();
+        let (mut steps, mut slot) = (Vec::new(), 0);
+        for segment in &tiling.dims[0] {
+            let chunk = Chunk { segment, slot, slots };
+            tile.totals.clone_from(&whole);
+            steps.extend(self.chunk(&group, buffers, &chunk, &mut tile)?);
+            slot += segment.chunks;
+        }
+        for (from, to, elements, step) in &partial {
+            let body = combine((from, to), *elements, slots, *step, &mut self.program);
+            let name = self.kernels.unique(format!("{}_total", self.program.buffers[to.buffer].name).into());
+            steps.push(Step::Kernel(Kernel { name, about: "partial results of tiles combined".into(), body }));
+        }
+        Ok(steps)
+    }
+
+    /// The chunks of the first dimension's positions that a segment has.
+    fn chunk(
+        &mut self,
+        group: &Group<'_>,
+        buffers: &mut Buffers,
+        &Chunk { segment, slot, slots }: &Chunk<'_>,
+        tile: &mut Tile,
+    ) -> Result<Vec<Step>, Error> {
+        let counter = (segment.chunks > 1).then(|| self.program.index());
+        let at = counter.map(Affine::counter).unwrap_or_default();
+        let mut body = Vec::new();
+        for (&value, total) in &mut tile.totals {
+            let shape = &group.function.ty(value).shape;
+            if slots > 1 {
+                let place = at.plus_constant(slot as i64).times(shape.elements() as i64);
+                total.location.offset = total.location.offset.plus(&place, 1);
+            }
+            let part = PositionBox::new(shape.extents(), Vec::new());
+            body.push(self.cleared(group, buffers, (value, total), part)?);
+        }
+        let step = (segment.steps > 1).then(|| self.program.index());
+        let within = step.map(Affine::counter).unwrap_or_default();
+        let tiles = at.times(segment.steps as i64).plus(&within, 1);
+        tile.starts.push(tiles.times(segment.tile as i64).plus_constant(segment.start as i64));
+        tile.extents.push(segment.tile);
+        let inner = self.dimension(group, buffers, 1, tile)?;
+        tile.starts.pop();
+        tile.extents.pop();
+        match step {
+            Some(index) => body.push(Step::Loop(Box::new(Loop { index, extent: segment.steps as i64, body: inner }))),
+            None => body.extend(inner),
+        }
+        Ok(match counter {
+            Some(index) => vec![Step::Loop(Box::new(Loop { index, extent: segment.chunks as i64, body }))],
+            None => body,
+        })
+    }
+
+    /// The loops from a dimension inwards. The recursion is as deep as there are dimensions.
+    fn dimension(
+        &mut self,
+        group: &Group<'_>,
+        buffers: &mut Buffers,
+        level: usize,
+        tile: &mut Tile,
+    ) -> Result<Vec<Step>, Error> {
+        let Some(segments) = group.tiling.dims.get(level) else { return self.kernels_of(group, buffers, tile) };
+        let mut steps = Vec::new();
+        let lacking = group.lacking(level)?;
+        for &(value, kind) in &lacking {
+            let location = buffers.get(value).cloned().ok_or_else(|| missing(value))?;
+            let total = group.total(kind, location)?;
+            let mut part = PositionBox::new(group.function.ty(value).shape.extents(), Vec::new());
+            for (axis, (start, &extent)) in group.group.axes[&value].iter().zip(tile.starts.iter().zip(&tile.extents)) {
+                if let &Some(axis) = axis {
+                    (part.extents[axis], part.origin[axis]) = (extent, start.clone());
+                }
+            }
+            steps.push(self.cleared(group, buffers, (value, &total), part)?);
+            tile.totals.insert(value, total);
+        }
+        for segment in segments {
+            let count = segment.chunks * segment.steps;
+            let counter = (count > 1).then(|| self.program.index());
+            let at = counter.map(Affine::counter).unwrap_or_default();
+            tile.starts.push(at.times(segment.tile as i64).plus_constant(segment.start as i64));
+            tile.extents.push(segment.tile);
+            let body = self.dimension(group, buffers, level + 1, tile)?;
+            tile.starts.pop();
+            tile.extents.pop();
+            match counter {
+                Some(index) => steps.push(Step::Loop(Box::new(Loop { index, extent: count as i64, body }))),
+                None => steps.extend(body),
+            }
+        }
+        for (value, _) in lacking {
+            tile.totals.remove(&value);
+        }
+        Ok(steps)
+    }
+
+    /// The kernels of one tile.
+    fn kernels_of(&mut self, group: &Group<'_>, buffers: &mut Buffers, tile: &Tile) -> Result<Vec<Step>, Error> {
+        let Group { function, plan, .. } = *group;
+        for &value in group.tiling.local.keys() {
+            let strides = strides_of(function, value);
+            let axes = group.group.axes[&value].iter().zip(&tile.starts);
+            let before = axes.fold(Affine::default(), |sum, (axis, start)| {
+                axis.map_or_else(|| sum.clone(), |axis| sum.plus(start, -strides[axis]))
+            });
+            buffers.shift(value, &before);
+            group.aliases.get(&value).into_iter().flatten().for_each(|&alias| buffers.shift(alias, &before));
+        }
+        let mut steps = Vec::new();
+        let regions = plan.regions[group.group.regions.clone()].iter().zip(&group.group.roles);
+        for (data, roles) in regions {
+            let block = Block { roles, starts: &tile.starts, extents: &tile.extents, totals: &tile.totals };
+            let body = match data.kind {
+                RegionKind::Contraction(inst) => {
+                    contract::lower(function, buffers, inst, Some(&block), &mut self.program)?
+                }
+                RegionKind::Loop | RegionKind::Assemble(_) | RegionKind::Control(_) => {
+                    let (names, program) = (&mut self.buffers, &mut self.program);
+                    region::lower(function, plan, buffers, data, Some(&block), names, program)?
+                }
+            };
+            if !body.is_empty() {
+                let name = self.kernels.of(function, data);
+                steps.push(Step::Kernel(Kernel { name, about: about(function, data), body }));
+            }
+        }
+        Ok(steps)
+    }
+
+    /// A kernel that begins a total with what no elements combine to.
+    fn cleared(
+        &mut self,
+        group: &Group<'_>,
+        buffers: &Buffers,
+        (value, total): (Value, &Total),
+        part: PositionBox,
+    ) -> Result<Step, Error> {
+        let dtype = group.function.ty(value).dtype;
+        let nothing = scalar::identity(total.kind, dtype);
+        let nothing = nothing.unwrap_or_else(|| Scalar::from_f64(dtype, 0.0));
+        let strides = strides_of(group.function, value);
+        let body = fill(group.function, buffers, (&total.location, strides), (part, nothing), &mut self.program)?;
+        let name = self.kernels.unique(format!("{}_begin", self.program.buffers[total.location.buffer].name).into());
+        Ok(Step::Kernel(Kernel { name, about: "a total begins".into(), body }))
+    }
+}
+
+/// Chunks of the first dimension, and the slots of their totals.
+struct Chunk<'a> {
+    segment: &'a Segment,
+    slot: usize,
+    slots: usize,
+}
+
+impl Group<'_> {
+    /// The values that accumulate from this dimension on, and how.
+    fn lacking(&self, level: usize) -> Result<Vec<(Value, Reduction)>, Error> {
+        let values = self.group.axes.iter().filter(|(_, axes)| axes.iter().position(Option::is_none) == Some(level));
+        let with_kind = |(&value, _): (&Value, _)| {
+            let inst = self.function.def_inst(value).ok_or_else(|| missing(value))?;
+            match self.function.op(inst) {
+                Op::Reduce { kind, .. } => Ok((value, *kind)),
+                Op::Dot(_) => Ok((value, Reduction::Add)),
+                _ => Err(bug(self.function, inst, "does not accumulate")),
+            }
+        };
+        values.map(with_kind).collect()
+    }
+
+    #[allow(clippy::unused_self, reason = "reads as what it belongs to")]
+    fn total(&self, kind: Reduction, location: Location) -> Result<Total, Error> {
+        Ok(Total { location, step: scalar::step(kind), kind })
+    }
+}
+
+fn missing(value: Value) -> Error {
+    Error::Bug { stage: "lower", message: format!("{value} of a tile group has no buffer") }
+}
+
+/// Combines slots one after the other.
+fn combine(
+    (from, to): (&Location, &Location),
+    elements: usize,
+    slots: usize,
+    step: Binary,
+    program: &mut Program,
+) -> Vec<Stmt> {
+    let dtype = program.buffers[from.buffer].dtype;
+    let lanes = usize::from(lanes_of_types(std::iter::once(dtype)));
+    let mut nest = Nest::new(program);
+    let mut done = 0;
+    for width in [lanes, 1] {
+        let extent = (elements - done) / width * width;
+        if extent > 0 {
+            let (index, _) = nest.open(extent, width, &[]);
+            nest.vector = (width > 1).then_some((index, width as u8));
+            let at = Affine::counter(index).plus_constant(done as i64);
+            let first = nest.load(dtype, from, at.clone());
+            let (slot, carried) = nest.open(slots - 1, 1, &[first]);
+            let place = at.plus(&Affine::counter(slot).plus_constant(1), elements as i64);
+            let part = nest.load(dtype, from, place);
+            let next = nest.apply(dtype, &[carried[0], part], 1, |a| Expr::Binary(step, a[0], a[1]));
+            let total = nest.close(&[next]);
+            nest.store(to, at, total[0]);
+            nest.close(&[]);
+            nest.vector = None;
+            done += extent;
+        }
+    }
+    nest.finish(program)
+}

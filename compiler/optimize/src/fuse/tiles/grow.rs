@@ -1,0 +1,494 @@
+//! Forming tile groups.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use cranelift_entity::{EntitySet, SecondaryMap};
+use pullback_ir::{Function, Inst, Value};
+
+use super::super::{Decision, FuseOptions, FusionRegion, Plan, RegionKind, Verdict, result};
+use super::motion::{folded_extents, reads, roots};
+use super::{MAX_ACCUMULATED_BYTES, MAX_POSITION_BYTES, MIN_SAVED, PARALLEL_WORK, TileGroup, TileRole, work};
+
+/// The most dimensions that are cut.
+const MAX_DIMS: usize = 3;
+
+/// The most regions of a group, and the most regions in a row that do not fit before the search ends: it stays linear in the size of the function.
+const MAX_REGIONS: usize = 64;
+
+/// Forms the groups of a plan and puts the regions in their order.
+pub(super) fn form(function: &Function, plan: Plan, options: FuseOptions) -> Plan {
+    let Plan { regions, stored, decisions, nested, .. } = plan;
+    let mut former = Former::new(function, regions, stored, decisions);
+    let mut waiting: VecDeque<Item> = (0..former.regions.len()).map(Item::Region).collect();
+    let mut order = Vec::new();
+    while let Some(item) = waiting.pop_front() {
+        let Item::Region(seed) = item else {
+            order.push(item);
+            continue;
+        };
+        match former.best(seed, &waiting, options) {
+            Some(draft) => former.commit(draft, &mut waiting),
+            None => order.push(item),
+        }
+    }
+    former.finish(order, nested)
+}
+
+/// What is put in order: a region, or a group of regions.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Item {
+    Region(usize),
+    Group(usize),
+}
+
+/// A group while it grows.
+#[derive(Clone)]
+struct Draft {
+    extents: Vec<usize>,
+    members: Vec<(usize, Vec<TileRole>)>,
+    axes: BTreeMap<Value, Vec<Option<usize>>>,
+    /// What members read from elsewhere at a block, with how often.
+    shared: BTreeMap<Value, (Vec<Option<usize>>, usize)>,
+    /// How often members read what the group stores.
+    inner_reads: BTreeMap<Value, usize>,
+    /// Regions on which nothing of the group may depend.
+    passed: Vec<Item>,
+    /// Regions that depend on the group and are not of it.
+    behind: Vec<Item>,
+}
+
+struct Former<'a> {
+    function: &'a Function,
+    regions: Vec<FusionRegion>,
+    stored: EntitySet<Value>,
+    decisions: Vec<Decision>,
+    /// What each region reads from memory.
+    reads: Vec<Vec<Value>>,
+    /// The regions that read a value.
+    readers: SecondaryMap<Value, Vec<usize>>,
+    returned: EntitySet<Value>,
+    groups: Vec<Draft>,
+}
+
+impl<'a> Former<'a> {
+    fn new(
+        function: &'a Function,
+        regions: Vec<FusionRegion>,
+        stored: EntitySet<Value>,
+        decisions: Vec<Decision>,
+    ) -> Self {
+        let mut returned = EntitySet::new();
+        for &value in function.results() {
+            let mut value = value;
+            while let Some(operand) = super::super::aliased(function, value) {
+                value = operand;
+            }
+            returned.insert(value);
+        }
+        let mut former = Self {
+            function,
+            regions,
+            stored,
+            decisions,
+            reads: Vec::new(),
+            readers: SecondaryMap::new(),
+            returned,
+            groups: Vec::new(),
+        };
+        for number in 0..former.regions.len() {
+            former.record(number);
+        }
+        former
+    }
+
+    /// Notes what a region reads.
+    fn record(&mut self, number: usize) {
+        let found = reads(self.function, &self.stored, &self.regions[number], None).unwrap_or_default();
+        let mut values: Vec<Value> = found.into_iter().map(|(value, _)| value).collect();
+        values.sort_unstable();
+        values.dedup();
+        for &value in &values {
+            self.readers[value].push(number);
+        }
+        self.reads.push(values);
+    }
+
+    /// The way to cut a seed that saves the most, with all that joins; `None` if it had better be a region by itself.
+    fn best(&self, seed: usize, waiting: &VecDeque<Item>, options: FuseOptions) -> Option<Draft> {
+        let own_work = work(self.function, &self.regions[seed]);
+        if own_work < PARALLEL_WORK / 16 {
+            return None;
+        }
+        let mut best: Option<(usize, Draft)> = None;
+        for roles in self.seeds(seed) {
+            let Some(mut draft) = self.start(seed, roles) else { continue };
+            if options.enabled {
+                self.grow(&mut draft, waiting);
+            }
+            let saved = self.saved(&draft);
+            let fits = self.position_bytes(&draft) <= MAX_POSITION_BYTES;
+            let is_alone = draft.members.len() == 1;
+            let pays = if is_alone { self.is_worth_threads(seed) } else { fits && saved >= MIN_SAVED };
+            if pays && best.as_ref().is_none_or(|(most, _)| saved > *most) {
+                best = Some((saved, draft));
+            }
+        }
+        best.map(|(_, draft)| draft)
+    }
+
+    fn is_worth_threads(&self, region: usize) -> bool {
+        let region = &self.regions[region];
+        region.kind == RegionKind::Loop && work(self.function, region) >= PARALLEL_WORK
+    }
+
+    /// The ways to cut the positions of a region: along its first axes, or along what it folds.
+    fn seeds(&self, seed: usize) -> Vec<Vec<TileRole>> {
+        let region = &self.regions[seed];
+        let axes = region.domain.extents().into_iter().enumerate().filter(|&(_, extent)| extent > 1);
+        let axes: Vec<TileRole> = axes.map(|(axis, _)| TileRole::Axis(axis)).collect();
+        let mut seeds: Vec<Vec<TileRole>> = (1..=axes.len().min(MAX_DIMS)).map(|count| axes[..count].to_vec()).collect();
+        if let Some(number) = self.folds(region).iter().position(|&extent| extent > 1) {
+            seeds.push(vec![TileRole::Folded(number)]);
+        }
+        seeds
+    }
+
+    /// The extents that all reductions of a region fold, or its contraction contracts.
+    fn folds(&self, region: &FusionRegion) -> Vec<usize> {
+        let roots = match region.kind {
+            RegionKind::Loop => roots(self.function, &self.stored, region),
+            RegionKind::Contraction(inst) => vec![inst],
+            RegionKind::Assemble(_) | RegionKind::Control(_) => Vec::new(),
+        };
+        let mut extents = roots.iter().map(|&inst| folded_extents(self.function, inst));
+        let Some(first) = extents.next() else { return Vec::new() };
+        if extents.all(|other| other == first) { first } else { Vec::new() }
+    }
+
+    fn extent(&self, region: usize, role: TileRole) -> Option<usize> {
+        let region = &self.regions[region];
+        match role {
+            TileRole::Axis(axis) => region.domain.extent(axis),
+            TileRole::Folded(number) => self.folds(region).get(number).copied(),
+        }
+    }
+
+    fn start(&self, seed: usize, roles: Vec<TileRole>) -> Option<Draft> {
+        let extents = roles.iter().map(|&role| self.extent(seed, role)).collect::<Option<Vec<_>>>()?;
+        let mut draft = Draft {
+            extents,
+            members: Vec::new(),
+            axes: BTreeMap::new(),
+            shared: BTreeMap::new(),
+            inner_reads: BTreeMap::new(),
+            passed: Vec::new(),
+            behind: Vec::new(),
+        };
+        let moves = self.moves(seed, &roles)?;
+        self.may_accumulate(&draft, seed, &roles).then_some(())?;
+        self.join(&mut draft, seed, roles, &moves);
+        Some(draft)
+    }
+
+    /// For each value that a region reads its axis along each dimension.
+    fn moves(&self, region: usize, roles: &[TileRole]) -> Option<BTreeMap<Value, Vec<Option<usize>>>> {
+        let mut moves: BTreeMap<Value, Vec<Option<usize>>> = BTreeMap::new();
+        let mut conflicts = BTreeSet::new();
+        for (dim, &role) in roles.iter().enumerate() {
+            for (value, axis) in reads(self.function, &self.stored, &self.regions[region], Some(role))? {
+                let axes = moves.entry(value).or_insert_with(|| vec![None; roles.len()]);
+                if axes[dim].is_some_and(|known| Some(known) != axis) || axis.is_none() {
+                    conflicts.insert((value, dim));
+                }
+                axes[dim] = axis;
+            }
+        }
+        for (value, dim) in conflicts {
+            if let Some(axes) = moves.get_mut(&value) {
+                axes[dim] = None;
+            }
+        }
+        Some(moves)
+    }
+
+    /// Takes in what follows as long as it fits.
+    fn grow(&self, draft: &mut Draft, waiting: &VecDeque<Item>) {
+        let mut behind = EntitySet::new();
+        let mut complete = EntitySet::new();
+        for &value in draft.axes.keys() {
+            complete.insert(value);
+        }
+        let mut misses = 0;
+        for &item in waiting {
+            if misses > MAX_REGIONS || draft.members.len() >= MAX_REGIONS {
+                break;
+            }
+            let depends = self.reads_of(item).any(|value| draft.axes.contains_key(&value));
+            let is_behind = self.reads_of(item).any(|value| behind.contains(value));
+            let fitting = match item {
+                Item::Region(region) if !is_behind => self.fitting(draft, region),
+                Item::Region(_) | Item::Group(_) => None,
+            };
+            match (item, fitting) {
+                (Item::Region(region), Some((roles, moves))) => {
+                    self.join(draft, region, roles, &moves);
+                    misses = 0;
+                }
+                (_, _) => {
+                    misses += 1;
+                    if depends || is_behind {
+                        behind.extend(self.stored_by(item));
+                        draft.behind.push(item);
+                    } else {
+                        draft.passed.push(item);
+                    }
+                }
+            }
+        }
+    }
+
+    fn reads_of(&self, item: Item) -> impl Iterator<Item = Value> + '_ {
+        let members: Vec<usize> = match item {
+            Item::Region(region) => vec![region],
+            Item::Group(group) => self.groups[group].members.iter().map(|member| member.0).collect(),
+        };
+        members.into_iter().flat_map(|region| self.reads[region].iter().copied())
+    }
+
+    fn stored_by(&self, item: Item) -> Vec<Value> {
+        match item {
+            Item::Region(region) => self.regions[region].outputs.clone(),
+            Item::Group(group) => self.groups[group].axes.keys().copied().collect(),
+        }
+    }
+
+    /// How a region would run in a group, if it fits.
+    #[allow(clippy::type_complexity, reason = "used once")]
+    fn fitting(&self, draft: &Draft, region: usize) -> Option<(Vec<TileRole>, BTreeMap<Value, Vec<Option<usize>>>)> {
+        let data = &self.regions[region];
+        if !matches!(data.kind, RegionKind::Loop | RegionKind::Contraction(_)) {
+            return None;
+        }
+        let mut roles: Vec<TileRole> = Vec::with_capacity(draft.extents.len());
+        for (dim, &extent) in draft.extents.iter().enumerate() {
+            let axes = data.domain.extents().into_iter().enumerate();
+            let axes = axes.filter(|&(_, found)| found == extent).map(|(axis, _)| TileRole::Axis(axis));
+            let folds = self.folds(data).into_iter().enumerate();
+            let folds = folds.filter(|&(_, found)| found == extent).map(|(number, _)| TileRole::Folded(number));
+            let role = axes.chain(folds).filter(|role| !roles.contains(role)).find(|&role| {
+                self.moves(region, &[role]).is_some_and(|moves| agrees(draft, dim, &moves))
+            })?;
+            roles.push(role);
+        }
+        if !self.may_accumulate(draft, region, &roles) {
+            return None;
+        }
+        let moves = self.moves(region, &roles)?;
+        Some((roles, moves))
+    }
+
+    /// Whether what a region would accumulate over the tiles is small enough, if it does.
+    fn may_accumulate(&self, draft: &Draft, region: usize, roles: &[TileRole]) -> bool {
+        let data = &self.regions[region];
+        let folds = roles.iter().any(|role| matches!(role, TileRole::Folded(_)));
+        if !folds {
+            return true;
+        }
+        let roots = match data.kind {
+            RegionKind::Contraction(inst) => vec![inst],
+            _ => roots(self.function, &self.stored, data),
+        };
+        let per_tile = |value: Value| {
+            let cut = roles.iter().zip(&draft.extents).filter(|(role, _)| matches!(role, TileRole::Axis(_)));
+            self.function.ty(value).bytes() / cut.map(|(_, &extent)| extent).product::<usize>().max(1)
+        };
+        let results = roots.iter().filter_map(|&inst| result(self.function, inst));
+        results.map(per_tile).all(|bytes| bytes <= MAX_ACCUMULATED_BYTES)
+    }
+
+    fn join(&self, draft: &mut Draft, region: usize, roles: Vec<TileRole>, moves: &BTreeMap<Value, Vec<Option<usize>>>) {
+        for (&value, axes) in moves {
+            if draft.axes.contains_key(&value) {
+                *draft.inner_reads.entry(value).or_insert(0) += 1;
+            } else if axes.iter().all(Option::is_some) {
+                let (_, count) = draft.shared.entry(value).or_insert_with(|| (axes.clone(), 0));
+                *count += 1;
+            }
+        }
+        let axes: Vec<Option<usize>> = roles
+            .iter()
+            .map(|&role| match role {
+                TileRole::Axis(axis) => Some(axis),
+                TileRole::Folded(_) => None,
+            })
+            .collect();
+        for &value in &self.regions[region].outputs {
+            draft.axes.insert(value, axes.clone());
+        }
+        draft.members.push((region, roles));
+    }
+
+    /// Those of the values a group stores that nothing outside of it reads.
+    fn local(&self, draft: &Draft) -> EntitySet<Value> {
+        let members: BTreeSet<usize> = draft.members.iter().map(|member| member.0).collect();
+        let mut local = EntitySet::new();
+        for (&value, axes) in &draft.axes {
+            let is_inner = self.readers[value].iter().all(|reader| members.contains(reader));
+            if axes.iter().all(Option::is_some) && is_inner && !self.returned.contains(value) {
+                local.insert(value);
+            }
+        }
+        local
+    }
+
+    /// Bytes of traffic that a group saves.
+    fn saved(&self, draft: &Draft) -> usize {
+        let local = self.local(draft);
+        let bytes = |value: Value| self.function.ty(value).bytes();
+        let inner = draft.inner_reads.iter().map(|(&value, &count)| bytes(value) * count);
+        let stores = draft.axes.keys().filter(|&&value| local.contains(value)).map(|&value| bytes(value));
+        let shared = draft.shared.iter().map(|(&value, &(_, count))| bytes(value) * (count - 1));
+        inner.chain(stores).chain(shared).sum()
+    }
+
+    /// Bytes of what a group stores for one position of each dimension.
+    fn position_bytes(&self, draft: &Draft) -> usize {
+        let positions = draft.extents.iter().product::<usize>().max(1);
+        let cut = draft.axes.iter().filter(|(_, axes)| axes.iter().all(Option::is_some));
+        cut.map(|(&value, _)| self.function.ty(value).bytes() / positions).sum()
+    }
+
+    /// Makes a group of a draft, and puts what waits in an order in which reads follow writes: what the group may depend on, the group, the others.
+    fn commit(&mut self, mut draft: Draft, waiting: &mut VecDeque<Item>) {
+        let mut tails = Vec::new();
+        for (region, roles) in draft.members.clone() {
+            if roles.iter().any(|role| matches!(role, TileRole::Folded(_)))
+                && let Some(tail) = self.split(region, &mut draft)
+            {
+                tails.push(Item::Region(tail));
+            }
+        }
+        let members: BTreeSet<usize> = draft.members.iter().map(|member| member.0).collect();
+        let passed = std::mem::take(&mut draft.passed);
+        let seen = members.len() - 1 + passed.len() + draft.behind.len();
+        let behind = std::mem::take(&mut draft.behind);
+        let rest = waiting.split_off(seen);
+        let number = self.groups.len();
+        self.groups.push(draft);
+        *waiting = passed.into_iter().chain([Item::Group(number)]).chain(tails).chain(behind).chain(rest).collect();
+    }
+
+    /// Makes what follows the reductions of a region a region of its own, if there is any.
+    fn split(&mut self, region: usize, draft: &mut Draft) -> Option<usize> {
+        let data = self.regions[region].clone();
+        if data.kind != RegionKind::Loop {
+            return None;
+        }
+        let folding = roots(self.function, &self.stored, &data);
+        let totals: Vec<Value> = folding.iter().filter_map(|&inst| result(self.function, inst)).collect();
+        let rest: Vec<Value> = data.outputs.iter().copied().filter(|value| !totals.contains(value)).collect();
+        if rest.is_empty() {
+            return None;
+        }
+        let inner = self.below(&data, &folding);
+        let (members, tail_members): (Vec<Inst>, Vec<Inst>) =
+            data.members.iter().partition(|&&inst| inner.contains(inst));
+        let axes = rest.iter().find_map(|value| draft.axes.remove(value)).unwrap_or_default();
+        for value in &rest {
+            draft.axes.remove(value);
+        }
+        for &total in &totals {
+            draft.axes.insert(total, axes.clone());
+            if self.stored.insert(total) {
+                let reason = "its partial sums are combined behind the tiles";
+                self.decisions.retain(|decision| decision.value != total);
+                self.decisions.push(Decision { value: total, verdict: Verdict::Stored, reason });
+            }
+        }
+        for readers in self.reads[region].clone() {
+            self.readers[readers].retain(|&reader| reader != region);
+        }
+        self.regions[region] = FusionRegion { members, outputs: totals, ..data.clone() };
+        self.regions.push(FusionRegion { members: tail_members, outputs: rest, ..data });
+        let tail = self.regions.len() - 1;
+        let head_reads = reads(self.function, &self.stored, &self.regions[region], None).unwrap_or_default();
+        let mut head_reads: Vec<Value> = head_reads.into_iter().map(|(value, _)| value).collect();
+        head_reads.sort_unstable();
+        head_reads.dedup();
+        for &value in &head_reads {
+            self.readers[value].push(region);
+        }
+        self.reads[region] = head_reads;
+        self.record(tail);
+        Some(tail)
+    }
+
+    /// The members of a region that its reductions need, themselves included.
+    fn below(&self, region: &FusionRegion, folding: &[Inst]) -> EntitySet<Inst> {
+        let mut inner = EntitySet::new();
+        let mut work = folding.to_vec();
+        while let Some(inst) = work.pop() {
+            if inner.insert(inst) {
+                let args = self.function.args(inst).iter();
+                work.extend(args.filter_map(|&arg| self.function.def_inst(arg)));
+            }
+        }
+        let mut members = EntitySet::new();
+        members.extend(region.members.iter().copied().filter(|&inst| inner.contains(inst)));
+        members
+    }
+
+    /// The plan with its regions in order.
+    fn finish(mut self, order: Vec<Item>, nested: BTreeMap<Inst, Vec<super::super::Nested>>) -> Plan {
+        let mut regions = Vec::with_capacity(self.regions.len());
+        let mut tiles = Vec::new();
+        for item in order {
+            let members = match item {
+                Item::Region(region) => {
+                    regions.push(self.regions[region].clone());
+                    continue;
+                }
+                Item::Group(group) => std::mem::take(&mut self.groups[group].members),
+            };
+            let Item::Group(group) = item else { continue };
+            let first = regions.len();
+            let mut draft = self.groups[group].clone();
+            draft.members.clone_from(&members);
+            let local = self.local(&draft);
+            let saved_bytes = self.saved(&draft);
+            let positions = draft.extents.iter().product::<usize>().max(1);
+            let read: usize = draft.shared.keys().map(|&value| self.function.ty(value).bytes() / positions).sum();
+            let position_bytes = self.position_bytes(&draft) + read;
+            let total: u64 = members.iter().map(|&(region, _)| work(self.function, &self.regions[region])).sum();
+            regions.extend(members.iter().map(|&(region, _)| self.regions[region].clone()));
+            tiles.push(TileGroup {
+                regions: first..regions.len(),
+                extents: draft.extents,
+                roles: members.into_iter().map(|(_, roles)| roles).collect(),
+                axes: draft.axes,
+                local,
+                saved_bytes,
+                position_bytes,
+                parallel: total >= PARALLEL_WORK,
+            });
+        }
+        Plan { regions, tiles, stored: self.stored, decisions: self.decisions, nested }
+    }
+}
+
+/// Whether a region, whose reads move like this along one dimension, reads what the group stores at the block just stored, and something that the group has at hand.
+fn agrees(draft: &Draft, dim: usize, moves: &BTreeMap<Value, Vec<Option<usize>>>) -> bool {
+    let mut has_common = false;
+    for (value, axes) in moves {
+        if let Some(stored) = draft.axes.get(value) {
+            // What accumulates over any dimension is complete only behind the group.
+            if stored.iter().any(Option::is_none) || axes[0] != stored[dim] {
+                return false;
+            }
+            has_common = true;
+        } else if let Some((shared, _)) = draft.shared.get(value) {
+            has_common |= shared[dim].is_some() && axes[0] == shared[dim];
+        }
+    }
+    has_common
+}

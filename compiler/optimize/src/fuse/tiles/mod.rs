@@ -1,0 +1,103 @@
+//! Tile groups: regions that run together over blocks of positions.
+//!
+//! A region of the plan is a loop nest, or a matrix product, over all of its positions; what it stores has left the caches when a later region reads it. A
+//! [`TileGroup`] cuts the positions that several regions have in common into *tiles*, and runs all the regions for one tile before any for the next. What passes between them is then
+//! in a cache, and what nobody else reads is never in memory as a whole: a block of it is all there is, *local* to the tile. Softmax,
+//! layer normalisation and their backward passes read a row once; a matrix product is followed by what is done to each of its elements; the scores of attention exist a block
+//! of rows at a time. None of these is known by name: all follow from how regions read.
+//!
+//! The group has one or more *dimensions*, outermost first. Each region runs over each of them in one way ([`TileRole`]): along an axis of its domain, or by folding it, in which
+//! case its result accumulates over the tiles and is complete after the last.
+//!
+//! A region may join if, for every dimension, all that it reads of what the group stores is the block that the group has just stored; if it reads
+//! nothing that becomes complete only after the group; and if no path of reads leads from the group to it through a region that is not in the group. What it reads
+//! from elsewhere it may read anywhere.
+//!
+//! Groups are formed from the first region to the last, each from a seed that takes in later regions as long as they fit. Of the ways to cut a seed's positions the one that saves
+//! the most bytes of traffic is taken, and none if that is less than [`MIN_SAVED`]. Large regions without partners become groups of their own, since tiles are
+//! also what threads share.
+//!
+//! Invariants: the regions of a group are adjacent in the plan; groups do not overlap; every local value is read by the group's regions alone, at the block that they store.
+//! How large tiles are, and how many run at once, the loop IR's schedule says.
+
+mod grow;
+mod motion;
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use cranelift_entity::EntitySet;
+use pullback_ir::{Function, Op, Value};
+
+use super::access::{cost, role, Role};
+use super::{FuseOptions, FusionRegion, Plan, RegionKind};
+
+use grow::form;
+pub use motion::roots;
+
+/// Bytes of traffic that a group has to save: half of a second cache, below which what passes between regions stays in it anyway.
+pub const MIN_SAVED: usize = 512 << 10;
+
+/// Bytes of what a group stores for one position of each dimension, at most: it has to fit the second cache with room for what is read.
+pub const MAX_POSITION_BYTES: usize = 256 << 10;
+
+/// Bytes of what accumulates over the tiles of a group, at most, for each value: it is read and stored again for each tile.
+pub const MAX_ACCUMULATED_BYTES: usize = 512 << 10;
+
+/// Work of a region that is worth several threads, in units of simple arithmetic: tens of microseconds, where waking a thread takes a few.
+pub const PARALLEL_WORK: u64 = 200_000;
+
+/// How a region runs over a dimension of its group.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum TileRole {
+    /// Along this axis of its domain.
+    Axis(usize),
+    /// It folds it: the number of the axis among those that its reductions fold, or its contraction contracts.
+    Folded(usize),
+}
+
+/// Regions that run together, tile by tile.
+#[derive(Clone, Debug)]
+pub struct TileGroup {
+    /// Which regions of the plan.
+    pub regions: Range<usize>,
+    /// The number of positions of each dimension, outermost first.
+    pub extents: Vec<usize>,
+    /// For each region how it runs over each dimension.
+    pub roles: Vec<Vec<TileRole>>,
+    /// For each value that the regions store the axis of each dimension; none for one that it accumulates over.
+    pub axes: BTreeMap<Value, Vec<Option<usize>>>,
+    /// The values that exist a block at a time.
+    pub local: EntitySet<Value>,
+    /// Bytes of traffic saved: of values that are not stored, or are read while they are in a cache.
+    pub saved_bytes: usize,
+    /// Bytes of what the regions store, or read at the same block, for one position of every dimension.
+    pub position_bytes: usize,
+    /// Whether the work is worth several threads.
+    pub parallel: bool,
+}
+
+/// A region's work in units of simple arithmetic.
+pub(super) fn work(function: &Function, region: &FusionRegion) -> u64 {
+    let elements = |value: Value| function.ty(value).elements() as u64;
+    let of = |inst| {
+        let results = function.inst_results(inst);
+        let positions = results.first().map_or(0, |&result| elements(result));
+        match (function.op(inst), function.args(inst)) {
+            (Op::Reduce { .. }, &[x]) => elements(x),
+            (Op::Dot(_), _) => {
+                positions * motion::folded_extents(function, inst).iter().product::<usize>() as u64
+            }
+            (op, _) => positions * u64::from(if role(function, inst) == Role::Free { 0 } else { cost(op).max(1) }),
+        }
+    };
+    region.members.iter().map(|&inst| of(inst)).sum()
+}
+
+/// What a plan becomes while groups are formed.
+pub(super) fn group(function: &Function, plan: Plan, options: FuseOptions) -> Plan {
+    if plan.regions.iter().all(|region| matches!(region.kind, RegionKind::Control(_))) {
+        return plan;
+    }
+    form(function, plan, options)
+}
