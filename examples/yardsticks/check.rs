@@ -67,14 +67,14 @@ fn norm(elements: impl Iterator<Item = f64>) -> f64 {
 ///
 /// # Errors
 /// If it cannot be compiled or run.
-pub(crate) fn against_interpreter(workload: &dyn Workload, options: &Options) -> Result<f64, Failure> {
+pub(crate) fn against_interpreter(name: &str, workload: &dyn Workload, options: &Options) -> Result<f64, Failure> {
     let inputs = workload.inputs()?;
-    let (module, function) = program(workload, &inputs, workload.dtype())?;
+    let (module, function) = program(name, workload, &inputs, workload.dtype())?;
     let compiled = compile(&module, function, &options.clone().value_and_grad(wrt(&inputs)))?;
     let arguments: Vec<ArgRef<'_>> = inputs.iter().map(|input| ArgRef::from(&input.tensor)).collect();
     let found = compiled.run(&arguments)?;
 
-    let (module, function) = program(workload, &inputs, DType::F64)?;
+    let (module, function) = program(name, workload, &inputs, DType::F64)?;
     let positions = inputs.iter().enumerate().filter(|(_, input)| input.differentiated);
     let positions: Vec<usize> = positions.map(|(position, _)| position).collect();
     let derived = value_and_grad(&module, function, &positions)?;

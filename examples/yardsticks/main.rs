@@ -9,7 +9,7 @@
 //! * `check.rs` compares what comes out with the interpreter and with that number;
 //! * `measure.rs` takes the times, `report.rs` prints them.
 //!
-//! `benches/peers/yardsticks.py` runs the same programs in JAX and PyTorch beside this one.
+//! `--print` writes the programs as text, for `pullback dump` to show what becomes of them. `benches/peers/yardsticks.py` runs the same programs in JAX and PyTorch beside this one.
 
 mod check;
 mod measure;
@@ -22,7 +22,7 @@ use clap::builder::{PossibleValuesParser, RangedU64ValueParser};
 use clap::{Parser, ValueEnum};
 
 use measure::{Settings, measure};
-use workloads::{ALL, Failure, Pair};
+use workloads::{ALL, Failure, Pair, program};
 
 /// Compiles the yardstick workloads with their gradients, checks what comes out, and measures it.
 ///
@@ -52,6 +52,9 @@ struct Arguments {
     /// Measure without checking the results.
     #[arg(long)]
     no_check: bool,
+    /// Print the programs as text, which the `pullback` command reads, and measure nothing.
+    #[arg(long, conflicts_with = "json")]
+    print: bool,
 }
 
 /// Kinds of fusion, to measure what each is worth.
@@ -90,6 +93,9 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<(), Failure> {
+    if arguments.print {
+        return arguments.chosen().try_for_each(|pair| print(pair, arguments.small));
+    }
     let settings = arguments.settings();
     let (mut rows, mut failures) = (Vec::new(), Vec::new());
     for pair in arguments.chosen() {
@@ -104,4 +110,12 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         println!("{}", report::table(&rows));
     }
     if failures.is_empty() { Ok(()) } else { Err(failures.join("\n").into()) }
+}
+
+/// Prints a workload in tensor IR.
+fn print(pair: &Pair, small: bool) -> Result<(), Failure> {
+    let workload = if small { pair.small } else { pair.full };
+    let (module, function) = program(pair.name, workload, &workload.inputs()?, workload.dtype())?;
+    println!("{}", pullback::dump(&module, function, &pullback::Options::new(), pullback::Stage::Tensor)?);
+    Ok(())
 }

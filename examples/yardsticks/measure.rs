@@ -29,13 +29,14 @@ pub(crate) struct Settings {
 /// If the workload cannot be compiled or run, or a result is wrong.
 pub(crate) fn measure(pair: &Pair, settings: &Settings) -> Result<Row, Failure> {
     let workload = if settings.small { pair.small } else { pair.full };
-    let interpreter = settings.check.then(|| against_interpreter(pair.small, &settings.options)).transpose()?;
+    let interpreter =
+        settings.check.then(|| against_interpreter(pair.name, pair.small, &settings.options)).transpose()?;
     let inputs = workload.inputs()?;
     let arguments: Vec<ArgRef<'_>> = inputs.iter().map(|input| ArgRef::from(&input.tensor)).collect();
     let options = settings.options.clone().value_and_grad(wrt(&inputs));
 
     let start = Instant::now();
-    let (module, function) = program(workload, &inputs, workload.dtype())?;
+    let (module, function) = program(pair.name, workload, &inputs, workload.dtype())?;
     let trace = start.elapsed();
     let (executable, report) = compile_with_report(&module, function, &options)?;
     let mut results = executable.run(&arguments)?;

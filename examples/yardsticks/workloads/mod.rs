@@ -185,17 +185,18 @@ pub(crate) fn wrt(inputs: &[Input]) -> Vec<String> {
     inputs.iter().filter(|input| input.differentiated).map(|input| input.name.clone()).collect()
 }
 
-/// Traces a workload, with floating-point inputs of the given type, as the only function of a module.
+/// Traces a workload, with floating-point inputs of the given type, as a function of that name, the only one of a module.
 ///
 /// # Errors
 /// If a line of the workload is wrong.
 pub(crate) fn program(
+    name: &str,
     workload: &dyn Workload,
     inputs: &[Input],
     dtype: DType,
 ) -> Result<(Verified<Module>, FuncId), Failure> {
     let mut module = Module::new();
-    let function: Function = trace(&module, "workload", |g| {
+    let function: Function = trace(&module, name, |g| {
         let declare = |input: &Input| {
             let dtype = if input.tensor.dtype() == runtime::DType::I32 { DType::I32 } else { dtype };
             g.input(&input.name, dtype, input.tensor.shape())
