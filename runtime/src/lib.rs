@@ -9,6 +9,7 @@
 //! * [`signature`]: names, element types and shapes of arguments and results, and the checks against them.
 //! * [`executable`]: the program. It checks its arguments once per call, allocates nothing per call once warm, is `Send + Sync` and
 //!   cheap to clone. [`bound`]: a call checked in advance, for the smallest overhead.
+//! * [`pool`]: the threads of parallel loops and of large matrix products.
 //! * [`gemm`](mod@gemm): the matrix-product kernels that generated code calls. [`kernels`]: the others, for sorting and linear algebra.
 //!
 //! This is one of the two places of the workspace with `unsafe` code (the other is the file that loads machine code). The
@@ -22,6 +23,7 @@ pub mod executable;
 pub mod gemm;
 pub mod kernels;
 pub mod memory;
+pub mod pool;
 pub mod signature;
 pub mod tensor;
 pub mod view;
