@@ -35,7 +35,7 @@ pub struct Options {
     pub fusion: bool,
     /// Which processor features generated code may use.
     pub features: Features,
-    /// How many threads a large matrix product may use; 0 for as many as there are cores.
+    /// How many threads parallel loops and large matrix products may use; 0 for as many as there are cores. Results do not depend on it.
     pub threads: usize,
     /// Verifies after every pass and lets Cranelift verify its input: slower, and names the stage that made a mistake.
     pub verify_each: bool,
@@ -88,7 +88,7 @@ impl Options {
         self
     }
 
-    /// Bounds the threads of a large matrix product; 0 for as many as there are cores.
+    /// Bounds the threads of parallel loops and large matrix products; 0 for as many as there are cores.
     #[must_use]
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = threads;

@@ -7,15 +7,21 @@
 //! inputs in order │ outputs in order │ constants in order │ the arena
 //! ```
 //!
+//! The arena holds, behind what all of the program shares, a part for each worker that may run iterations of its parallel loops. How it
+//! is divided is the program's affair, which gets the size of all of it allocated.
+//!
+//! A program may call [`pullback_parallel`](crate::pool::pullback_parallel) with a function of its own, which then runs on several threads at
+//! once. All of them are done when the program returns.
+//!
 //! Buffers are dense and row-major; a `bool` is one byte, 0 or 1. The caller promises, and the program relies on:
 //!
 //! - every pointer is valid for all bytes of its buffer, and aligned to its element type (constants and the arena to
 //!   [`ALIGNMENT`](crate::memory::ALIGNMENT)); a buffer without elements has a dangling but aligned pointer;
-//! - no output overlaps another buffer, and nobody else writes to any buffer during the call;
+//! - no output overlaps another buffer, and nobody but the program writes to any buffer during the call;
 //! - inputs and constants are initialised, their `bool`s 0 or 1; outputs and the arena need not be.
 //!
 //! The program promises, and the caller relies on: it stores to outputs and the arena alone and stays inside every
-//! buffer; `bool`s it stores are 0 or 1; it does not unwind, and it returns, unless the user wrote a loop with a condition and
+//! buffer; its threads never store where another of them loads or stores at that time; `bool`s it stores are 0 or 1; it does not unwind, and it returns, unless the user wrote a loop with a condition and
 //! no bound that never ends. A lowered function stores every element of every output. The loop IR's verifier checks only that
 //! something is stored to each, so with a program written by hand elements may keep what they held: outputs are therefore
 //! initialised memory whenever the caller is safe code.

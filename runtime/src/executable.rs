@@ -26,7 +26,7 @@ pub struct Parts {
     pub code: Box<dyn Send + Sync>,
     /// The constants, in order.
     pub constants: Vec<AlignedBytes>,
-    /// The size of the arena in bytes.
+    /// The size of the arena in bytes, with what the workers of parallel loops have of their own.
     pub arena_bytes: usize,
 }
 
@@ -153,7 +153,7 @@ impl Executable {
         &self.program.signature
     }
 
-    /// Bytes of the arena, of which there is one per caller at the same time. As many as the machine runs threads at once are kept
+    /// Bytes of the arena, with what the workers of parallel loops have of their own. There is one arena per caller at the same time. As many as the machine runs threads at once are kept
     /// for later calls.
     #[must_use]
     pub fn arena_bytes(&self) -> usize {

@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use cranelift_codegen::ir::LibCall;
 use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::FuncId;
-use pullback_runtime::{EntryFn, Executable, Parts, Signature, gemm, kernels};
+use pullback_runtime::{EntryFn, Executable, Parts, Signature, gemm, kernels, pool};
 
 use crate::error::Error;
 use crate::isa::Target;
@@ -27,6 +27,7 @@ impl Jit {
         let mut builder = JITBuilder::with_isa(target.isa.clone(), Box::new(library_call_name));
         builder.symbols(gemm::symbols());
         builder.symbols(kernels::symbols());
+        builder.symbols(pool::symbols());
         builder.symbols(ExternFn::ALL.iter().map(|function| (function.name(), function.address())));
         Self { module: Some(Mutex::new(JITModule::new(builder))) }
     }
@@ -38,14 +39,8 @@ impl Jit {
     }
 
     /// Makes the functions executable, and `entry` callable.
-    pub(crate) fn finish(
-        mut self,
-        entry: FuncId,
-        signature: Signature,
-        layout: &Layout,
-        arena_bytes: usize,
-    ) -> Result<Executable, Error> {
-        let constants = layout.constants()?;
+    pub(crate) fn finish(mut self, entry: FuncId, signature: Signature, layout: &Layout) -> Result<Executable, Error> {
+        let (constants, arena_bytes) = (layout.constants()?, layout.arena_bytes());
         let module = self.module()?;
         module.finalize_definitions().map_err(|error| Error::from_module("the program", &error))?;
         let address = module.get_finalized_function(entry);
@@ -54,7 +49,8 @@ impl Jit {
         let entry = unsafe { std::mem::transmute::<*const u8, EntryFn>(address) };
         // SAFETY: the code lives as long as `self`, which the executable keeps. `Layout::new` checked that every buffer of the program
         // has the element type and size that signature, constants and arena give it; the loop IR's verifier that every access is
-        // inside its buffer, that inputs and constants are not stored to; emission keeps both, makes bytes
+        // inside its buffer, that inputs and constants are not stored to, and that no iteration of a parallel loop touches what another stores; the arena has
+        // memory of its own for each worker that emission lets a parallel loop have; emission keeps all this, makes bytes
         // 0 or 1 of `bool`s where they are computed and where they are loaded from memory that is not known to hold them, and no generated
         // instruction traps or unwinds.
         Ok(unsafe { Executable::from_parts(Parts { signature, entry, code: Box::new(self), constants, arena_bytes }) })

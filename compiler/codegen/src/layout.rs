@@ -1,4 +1,6 @@
-//! Where the buffers of a program are in the table of pointers, checked against the signature.
+//! Where the buffers of a program are in the table of pointers, checked against the signature; and how the arena is divided.
+//!
+//! The arena that a program asks for begins with its own, which all of it shares. The memory of each worker of its parallel loops follows, in parts of one size.
 //!
 //! The checks here are what the promises of the runtime's ABI rest on, besides the loop IR's verifier: every buffer is as large as the
 //! memory that its pointer will point to.
@@ -7,21 +9,27 @@ use std::sync::Arc;
 
 use pullback_ir::{DType, Literal, Scalar, with_elements};
 use pullback_loops::{Buffer, BufferData, Program, Space};
-use pullback_runtime::memory::AlignedBytes;
+use pullback_runtime::memory::{ALIGNMENT, AlignedBytes};
 use pullback_runtime::{Parameter, Signature, TableLayout};
 
 use crate::error::Error;
 
-/// The positions of buffers in the table, and the constants in its order.
+/// The positions of buffers in the table, the constants in its order, and the parts of the arena.
 pub(crate) struct Layout {
-    /// For each buffer its position in the table.
+    /// For each buffer its position in the table, for a worker's own that of the arena.
     positions: Vec<usize>,
     constants: Vec<Arc<Literal>>,
+    arena: usize,
+    /// Bytes of the arena that are in front of the workers' parts.
+    shared_bytes: i64,
+    /// Bytes of one worker's part.
+    local_bytes: i64,
+    arena_bytes: usize,
 }
 
 impl Layout {
-    /// Lays out the buffers of a program.
-    pub(crate) fn new(program: &Program, signature: &Signature) -> Result<Self, Error> {
+    /// Lays out the buffers of a program, the parallel loops of which have so many workers at most.
+    pub(crate) fn new(program: &Program, signature: &Signature, workers: usize) -> Result<Self, Error> {
         let is_constant = |buffer: &&BufferData| matches!(buffer.space, Space::Constant(_));
         let table = TableLayout {
             inputs: signature.inputs.len(),
@@ -50,20 +58,37 @@ impl Layout {
                     table.constant(constants.len() - 1)
                 }
                 Space::Arena(offset) => {
-                    let end =
-                        data.elements.checked_mul(data.dtype.bytes()).and_then(|bytes| bytes.checked_add(*offset));
-                    if offset % 64 != 0 || end.is_none_or(|end| end > program.arena_bytes) {
-                        let arena = program.arena_bytes;
-                        return Err(misfit(buffer, data, &format!("it is at {offset} in an arena of {arena} bytes")));
-                    }
+                    check_offset(buffer, data, *offset, program.arena_bytes)?;
+                    table.arena()
+                }
+                Space::Local(offset) => {
+                    check_offset(buffer, data, *offset, program.local_bytes)?;
                     table.arena()
                 }
             });
         }
         match has_buffer.iter().position(|&has| !has) {
             Some(index) => Err(Error::bug("buffers", format!("no buffer is result {index}"))),
-            None => Ok(Self { positions, constants }),
+            None => {
+                let (arena_bytes, shared_bytes, local_bytes) = arena(program, workers)?;
+                Ok(Self { positions, constants, arena: table.arena(), shared_bytes, local_bytes, arena_bytes })
+            }
         }
+    }
+
+    /// Bytes of the arena with all workers' parts.
+    pub(crate) const fn arena_bytes(&self) -> usize {
+        self.arena_bytes
+    }
+
+    /// Where the pointer to the arena is in the table, in bytes.
+    pub(crate) const fn arena_offset(&self) -> i32 {
+        (self.arena * size_of::<*const u8>()) as i32
+    }
+
+    /// From the arena's first byte to that of the first worker's part; and the bytes of each part.
+    pub(crate) const fn workers(&self) -> (i64, i64) {
+        (self.shared_bytes, self.local_bytes)
     }
 
     /// Where the pointer to a buffer, or to the arena it is in, is in the table, in bytes.
@@ -89,6 +114,28 @@ impl Layout {
         };
         self.constants.iter().map(bytes).collect()
     }
+}
+
+/// The sizes of the arena in all, of the part that is shared, and of each worker's part. Parts begin on cache lines.
+fn arena(program: &Program, workers: usize) -> Result<(usize, i64, i64), Error> {
+    let too_large = || Error::Limitation(format!("an arena for {workers} workers is larger than any address space"));
+    let line = |bytes: usize| bytes.checked_next_multiple_of(ALIGNMENT);
+    if program.local_bytes == 0 {
+        // Nothing follows that would have to be aligned.
+        return Ok((program.arena_bytes, 0, 0));
+    }
+    let parts = line(program.arena_bytes).zip(line(program.local_bytes));
+    let all = parts.and_then(|(shared, local)| Some((local.checked_mul(workers)?.checked_add(shared)?, shared, local)));
+    let (all, shared, local) = all.filter(|&(all, ..)| isize::try_from(all).is_ok()).ok_or_else(too_large)?;
+    Ok((all, shared as i64, local as i64))
+}
+
+fn check_offset(buffer: Buffer, data: &BufferData, offset: usize, available: usize) -> Result<(), Error> {
+    let end = data.elements.checked_mul(data.dtype.bytes()).and_then(|bytes| bytes.checked_add(offset));
+    if !offset.is_multiple_of(ALIGNMENT) || end.is_none_or(|end| end > available) {
+        return Err(misfit(buffer, data, &format!("it is at {offset} in memory of {available} bytes")));
+    }
+    Ok(())
 }
 
 fn check_parameter(buffer: Buffer, data: &BufferData, parameter: Option<&Parameter>) -> Result<(), Error> {

@@ -12,7 +12,8 @@
 //! subexpressions, moving invariants out of loops, instruction selection, registers). What this crate promises is in the
 //! runtime's [`abi`](pullback_runtime::abi): generated code stays inside its buffers, does not trap and does not unwind. The loop IR's
 //! verifier has established that already; since safe code relies on it, emission checks once more, access by access and at compile time,
-//! that no loop leaves a buffer, and refuses as a bug, and does not compile, a program that breaks a rule that matters here.
+//! that no loop leaves a buffer, and refuses as a bug, and does not compile, a program that breaks a rule that matters here. That the iterations of
+//! parallel loops do not meet is the verifier's word alone.
 #![deny(unsafe_code)]
 
 mod emit;
@@ -40,7 +41,8 @@ pub struct Options {
     pub features: Features,
     /// Whether Cranelift checks the IR it is given; for tests, since it takes time.
     pub verify: bool,
-    /// How many threads a large matrix product may use, 0 for all of rayon's pool.
+    /// How many threads a parallel loop, or a large matrix product that is in none, may use; 0 for as many as the machine runs at once. Results do not
+    /// depend on it; memory does, since each thread that runs iterations of a parallel loop has some of its own.
     pub threads: usize,
     /// Whether to return the Cranelift IR.
     pub clif: bool,
@@ -51,7 +53,7 @@ pub struct Options {
 /// How long the steps took.
 #[derive(Clone, Debug)]
 pub struct Timings {
-    /// Each function: the kernels in order, then, if there is not exactly one, what calls them.
+    /// Each function: the kernels in order, the bodies of parallel loops, then, if there is not exactly one kernel alone, what calls them.
     pub kernels: Vec<KernelTiming>,
     /// Everything.
     pub total: Duration,
@@ -79,11 +81,13 @@ pub struct Compiled {
 pub fn compile(program: &Verified<Program>, signature: Signature, options: &Options) -> Result<Compiled, Error> {
     let start = Instant::now();
     let target = isa::Target::host(options.features, options.verify, options.asm)?;
-    let layout = layout::Layout::new(program, &signature)?;
-    let settings = emit::Settings { fma: target.fma, threads: options.threads, clif: options.clif, asm: options.asm };
+    let workers = emit::workers(program, options.threads)?;
+    let layout = layout::Layout::new(program, &signature, workers)?;
+    let Options { threads, clif, asm, .. } = *options;
+    let settings = emit::Settings { fma: target.fma, threads, workers, clif, asm };
     let mut jit = jit::Jit::new(&target);
     let emitted = emit::emit_program(program, &layout, settings, jit.module()?)?;
-    let executable = jit.finish(emitted.entry, signature, &layout, program.arena_bytes)?;
+    let executable = jit.finish(emitted.entry, signature, &layout)?;
     Ok(Compiled {
         executable,
         timings: Timings { kernels: emitted.timings, total: start.elapsed() },

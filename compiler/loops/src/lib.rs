@@ -12,9 +12,9 @@
 //!   position asks for its operands at the positions that the index maps of its operation give, down to loads.
 //! * [`schedule`]: how a nest is run (lanes, unrolling, blocks of a reduction), a pure function of shapes.
 //! * [`contract_mul_add`](mod@contract_mul_add): `a · b + c` as one operation.
-//! * [`memory`]: offsets in the one arena, from lifetimes.
-//! * [`mod@verify`]: single assignment, types, and that **every access of every loop stays inside its buffer**; code generation emits
-//!   no bounds checks and relies on this.
+//! * [`memory`]: offsets in the one arena and in the memory of each worker of parallel loops, from lifetimes.
+//! * [`mod@verify`]: single assignment, types, that **every access of every loop stays inside its buffer** and that **iterations of parallel loops do not
+//!   meet**; code generation emits neither bounds checks nor locks and relies on this.
 //! * [`print`](mod@print), [`parse`]: the text form, which round-trips exactly.
 //! * [`interpret`](mod@interpret): runs a program slowly and checks every access; the oracle of code generation.
 #![forbid(unsafe_code)]
@@ -35,7 +35,7 @@ pub mod verify;
 pub use call::{Access, Routine, RuntimeCall, View, ViewAxis};
 pub use contract_mul_add::contract_mul_add;
 pub use error::Error;
-pub use interpret::interpret;
+pub use interpret::{interpret, interpret_backwards};
 pub use lower::lower;
 pub use parse::parse_program;
 pub use program::{
@@ -43,4 +43,4 @@ pub use program::{
     Var, VarType,
 };
 pub use step::{Branch, Loop, Step, While};
-pub use verify::{Verified, VerifyError, VerifyErrors, verify};
+pub use verify::{Verified, VerifyError, VerifyErrors, can_run_in_parallel, verify};

@@ -1,8 +1,12 @@
-//! The memory plan: offsets in the one arena.
+//! The memory plan: offsets in the one arena, and in the memory of each worker of a parallel loop.
 //!
 //! Time is counted in *events*, in order of the text: a kernel is one, and so is the reading of a condition or selector. A buffer lives from the first
 //! event that touches it to the last. If some of them are inside a loop and some outside, it lives through the whole loop; if all are inside, it lives within
 //! each iteration. Two cases of a branch never run both, so what only one of them touches may lie where the other has something else.
+//!
+//! A buffer that is touched inside one parallel loop (the outermost, if they are nested) and nowhere else is the worker's own: each worker has it
+//! at one offset in memory of its own, where the same rules hold within an iteration. Other buffers of the arena that the iterations touch live through the whole loop, since
+//! one iteration may begin while another ends. How many workers there are is not the program's affair.
 //!
 //! Walking the events in order, buffers that begin get the smallest free range that holds them (best fit), buffers that ended give theirs back,
 //! neighbouring free ranges merge. Offsets are multiples of a cache line, so that vectors are aligned and threads do not share lines. The
@@ -23,33 +27,42 @@ pub const ALIGNMENT: usize = 64;
 /// The largest arena: 2^46 bytes, far above any machine, far below overflow.
 const MAX_ARENA: usize = 1 << 46;
 
-/// Gives every buffer of the arena its offset, and the program the arena's size.
+/// Decides which buffers of the arena are a worker's own, gives each its offset, and the program the sizes of both memories.
 ///
 /// # Errors
-/// [`Error::Limit`] if the arena would be larger than any address space.
+/// [`Error::Limit`] if one of them would be larger than any address space.
 pub fn plan_memory(program: &mut Program) -> Result<(), Error> {
-    let timeline = Timeline::new(program);
+    let timeline = Timeline::of_iterations(program);
     let mut ending: Vec<Vec<Buffer>> = vec![Vec::new(); timeline.events];
     let mut beginning = ending.clone();
-    for (buffer, data) in program.buffers.iter() {
-        if let (Space::Arena(_), Some((first, last))) = (&data.space, timeline.lifetimes[buffer]) {
-            beginning[first].push(buffer);
-            ending[last].push(buffer);
+    for (buffer, data) in program.buffers.iter_mut() {
+        if let (Space::Arena(_) | Space::Local(_), Some(life)) = (&data.space, timeline.lifetimes[buffer]) {
+            let is_local = timeline.parallel_loop_around(life).is_some();
+            data.space = if is_local { Space::Local(0) } else { Space::Arena(0) };
+            beginning[life.0].push(buffer);
+            ending[life.1].push(buffer);
         }
     }
-    let mut arena = Arena::default();
+    // What lives within a loop is given back before the next loop, so one address space serves them all.
+    let (mut arena, mut local) = (Arena::default(), Arena::default());
     for (starts, ends) in beginning.into_iter().zip(ending) {
         for buffer in starts {
-            let offset = arena.take(size(program, buffer))?;
-            program.buffers[buffer].space = Space::Arena(offset);
+            let size = size(program, buffer);
+            match &mut program.buffers[buffer].space {
+                Space::Arena(offset) => *offset = arena.take(size)?,
+                Space::Local(offset) => *offset = local.take(size)?,
+                Space::Input(_) | Space::Output(_) | Space::Constant(_) => {}
+            }
         }
         for buffer in ends {
-            if let Space::Arena(offset) = program.buffers[buffer].space {
-                arena.give_back(offset, size(program, buffer));
+            match program.buffers[buffer].space {
+                Space::Arena(offset) => arena.give_back(offset, size(program, buffer)),
+                Space::Local(offset) => local.give_back(offset, size(program, buffer)),
+                Space::Input(_) | Space::Output(_) | Space::Constant(_) => {}
             }
         }
     }
-    program.arena_bytes = arena.end;
+    (program.arena_bytes, program.local_bytes) = (arena.end, local.end);
     Ok(())
 }
 
@@ -65,16 +78,39 @@ pub struct Timeline {
     pub events: usize,
     /// First and last event of each buffer's life, `None` for one that nothing touches.
     pub lifetimes: SecondaryMap<Buffer, Option<(usize, usize)>>,
+    /// The events of each parallel loop that is in no other and has any, in order.
+    pub parallel: Vec<Range<usize>>,
 }
 
 impl Timeline {
     /// Numbers the events of a program.
     #[must_use]
     pub fn new(program: &Program) -> Self {
+        let mut timeline = Self::of_iterations(program);
+        // Several iterations of a parallel loop are under way at once, in whatever is not the worker's own.
+        for (buffer, data) in program.buffers.iter() {
+            if let (Space::Arena(_), Some(life)) = (&data.space, timeline.lifetimes[buffer])
+                && let Some(events) = timeline.parallel_loop_around(life)
+            {
+                timeline.lifetimes[buffer] = Some((events.start, events.end - 1));
+            }
+        }
+        timeline
+    }
+
+    /// As if no two iterations were ever under way at once.
+    fn of_iterations(program: &Program) -> Self {
         let mut timeline = Self::default();
-        timeline.steps(&program.body);
+        timeline.steps(&program.body, false);
         timeline.extend(&program.body, &mut 0);
         timeline
+    }
+
+    /// The events of the outermost parallel loop that a life is within.
+    #[must_use]
+    pub fn parallel_loop_around(&self, (first, last): (usize, usize)) -> Option<Range<usize>> {
+        let position = self.parallel.partition_point(|events| events.end <= first);
+        self.parallel.get(position).filter(|events| events.start <= first && last < events.end).cloned()
     }
 
     /// How many events a step is.
@@ -90,24 +126,30 @@ impl Timeline {
         *lifetime = Some((lifetime.map_or(now, |(first, _)| first), now));
     }
 
-    fn steps(&mut self, steps: &[Step]) {
+    fn steps(&mut self, steps: &[Step], in_parallel: bool) {
         for step in steps {
             match step {
                 Step::Kernel(kernel) => {
                     for_each_buffer(&kernel.body, &mut |buffer| self.touch(buffer));
                     self.events += 1;
                 }
-                Step::Loop(inner) => self.steps(&inner.body),
+                Step::Loop(inner) => {
+                    let start = self.events;
+                    self.steps(&inner.body, in_parallel || inner.parallel);
+                    if inner.parallel && !in_parallel && self.events > start {
+                        self.parallel.push(start..self.events);
+                    }
+                }
                 Step::While(inner) => {
-                    self.steps(&inner.before);
+                    self.steps(&inner.before, in_parallel);
                     self.touch(inner.condition.buffer);
                     self.events += 1;
-                    self.steps(&inner.body);
+                    self.steps(&inner.body, in_parallel);
                 }
                 Step::Branch(inner) => {
                     self.touch(inner.selector.buffer);
                     self.events += 1;
-                    inner.cases.iter().for_each(|case| self.steps(case));
+                    inner.cases.iter().for_each(|case| self.steps(case, in_parallel));
                 }
             }
         }
@@ -161,10 +203,10 @@ impl Timeline {
     }
 }
 
-/// The buffers of the arena that are touched inside a loop and nowhere else: they hold nothing when an iteration begins.
+/// The buffers of the arena and the workers' own that are touched inside a loop and nowhere else: they hold nothing when an iteration begins.
 pub(crate) fn local_to(events: &Range<usize>, timeline: &Timeline, program: &Program) -> Vec<Buffer> {
     let within = |(first, last): (usize, usize)| first >= events.start && last < events.end;
-    let arena = program.buffers.iter().filter(|entry| matches!(entry.1.space, Space::Arena(_)));
+    let arena = program.buffers.iter().filter(|entry| matches!(entry.1.space, Space::Arena(_) | Space::Local(_)));
     arena.map(|entry| entry.0).filter(|&buffer| timeline.lifetimes[buffer].is_some_and(within)).collect()
 }
 

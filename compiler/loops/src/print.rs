@@ -25,10 +25,14 @@
 //! call argsort descending %order[8*i0; 8 by 1], %scratch[0; 8 by 1], %x[8*i0; 8 by 1]
 //! ```
 //!
+//! Buffers that each worker of a parallel loop has of its own are `local`, at an offset; how large that memory is stands behind the arena's size,
+//! unless there is none: `arena 128 local 64`.
+//!
 //! Control flow around kernels, `…` standing for more of it and for kernels:
 //!
 //! ```text
 //! loop i0 = 0 to 10 { … }
+//! parallel loop i0 = 0 to 10 { … }
 //! while bound 100 { condition %go[0] { … } body { … } }
 //! branch %p[i0] { case { … } case { … } }
 //! ```
@@ -56,6 +60,7 @@ impl fmt::Display for Program {
                 Space::Input(position) => writeln!(f, "input {position}")?,
                 Space::Output(position) => writeln!(f, "output {position}")?,
                 Space::Arena(offset) => writeln!(f, "arena {offset}")?,
+                Space::Local(offset) => writeln!(f, "local {offset}")?,
                 Space::Constant(literal) => {
                     let elements: Vec<String> =
                         literal.to_elements().iter().map(|element| element.to_string()).collect();
@@ -63,7 +68,11 @@ impl fmt::Display for Program {
                 }
             }
         }
-        writeln!(f, "  arena {}", self.arena_bytes)?;
+        write!(f, "  arena {}", self.arena_bytes)?;
+        if self.local_bytes > 0 {
+            write!(f, " local {}", self.local_bytes)?;
+        }
+        writeln!(f)?;
         let mut printer = Printer {
             program: self,
             vars: SecondaryMap::new(),
@@ -120,7 +129,8 @@ impl<'a> Printer<'a> {
             }
             Step::Loop(inner) => {
                 let number = self.define_index(inner.index);
-                writeln!(out, "{blanks}loop i{number} = 0 to {} {{", inner.extent)?;
+                let parallel = if inner.parallel { "parallel " } else { "" };
+                writeln!(out, "{blanks}{parallel}loop i{number} = 0 to {} {{", inner.extent)?;
                 self.steps(out, &inner.body, depth + 1)?;
             }
             Step::While(inner) => {

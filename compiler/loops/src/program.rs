@@ -3,7 +3,7 @@
 //! Invariants (checked by `verify`): a [`Var`] is assigned once and used where it is in scope, that is later in the
 //! same list of statements or in a list nested in it; operand types are as each [`Expr`] says; a loop counter is used only
 //! inside its loop, one bound to a variable where that is in scope; for all values of the loop counters every access stays inside its buffer; input and constant buffers are never
-//! stored to; two buffers whose lifetimes meet do not share bytes of the arena.
+//! stored to; two buffers whose lifetimes meet do not share memory; what one iteration of a parallel loop stores no other touches.
 //!
 //! Control flow between kernels is in [`step`](crate::step). Variables are a kernel's own; counters of the loops around a kernel may be
 //! used in it.
@@ -43,6 +43,9 @@ pub enum Space {
     Constant(Arc<Literal>),
     /// The program's arena, at an offset in bytes that is a multiple of 64.
     Arena(usize),
+    /// The worker's own memory, at an offset in bytes that is a multiple of 64: touched inside one parallel loop alone, each thread that runs iterations
+    /// having its own. Holds nothing when an iteration begins.
+    Local(usize),
 }
 
 /// A flat array in memory: row-major elements of one type, `bool` as one byte 0 or 1.
@@ -313,6 +316,8 @@ pub struct Program {
     pub body: Vec<Step>,
     /// Bytes of the arena.
     pub arena_bytes: usize,
+    /// Bytes of the memory that each worker of a parallel loop has of its own.
+    pub local_bytes: usize,
 }
 
 impl Program {

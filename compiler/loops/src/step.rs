@@ -6,6 +6,10 @@
 //!
 //! A buffer of the arena that is touched inside a loop and nowhere else holds nothing when an iteration begins: its memory may have been another's
 //! in the meantime. A buffer that is also touched outside keeps its elements through all iterations.
+//!
+//! The iterations of a *parallel* loop may run at once, on several threads and in any order, so none may see what another does: the verifier
+//! proves that what one stores no other touches. What an iteration needs for itself is in memory that each thread has of its own
+//! ([`Space::Local`](crate::Space::Local)). A parallel loop inside another is run in order by the thread that it falls to; its buffers are those of the outermost loop.
 
 use crate::program::{Index, Kernel, Place};
 
@@ -29,6 +33,8 @@ pub struct Loop {
     pub index: Index,
     /// How many iterations there are.
     pub extent: i64,
+    /// Whether iterations may run at once and in any order; else they run one after another.
+    pub parallel: bool,
     /// The steps of an iteration.
     pub body: Vec<Step>,
 }

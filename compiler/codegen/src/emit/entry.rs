@@ -1,7 +1,8 @@
-//! The entry: loops and branches between kernels, and which kernels are functions.
+//! The entry: loops and branches between kernels, and which kernels and loops are functions.
 //!
 //! A kernel inside a loop is emitted in place if it is small, since a call and the pointers to its buffers would take longer than what it does. The
-//! others are functions, which the counters of the loops around are passed to.
+//! others are functions, which the counters of the loops around are passed to. So are parallel loops that are in no other ([`parallel`](super::parallel)); inside one
+//! everything is as in the entry.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,45 +23,80 @@ const SMALL: usize = 48;
 /// The most statements emitted in place of a program: the time to compile a function grows faster than its size.
 const MAX_IN_PLACE: usize = 1024;
 
-/// Kernels with the loops around them, outermost first, each with the number of its iterations.
-type Surrounded<'a> = Vec<(&'a Kernel, Vec<(Index, i64)>)>;
+/// A kernel or loop that is a function.
+pub(super) struct Surrounded<'a, T> {
+    pub(super) inner: &'a T,
+    /// The loops around, outermost first, each with the number of its iterations.
+    pub(super) around: Vec<(Index, i64)>,
+    /// Whether one of them is parallel.
+    pub(super) in_parallel: bool,
+}
 
-/// The kernels that are functions.
+/// The kernels that are functions, and the outermost of parallel loops.
+#[derive(Default)]
 pub(super) struct Functions<'a> {
-    pub(super) kernels: Surrounded<'a>,
+    pub(super) kernels: Vec<Surrounded<'a, Kernel>>,
+    pub(super) loops: Vec<Surrounded<'a, Loop>>,
     in_place: usize,
 }
 
 impl<'a> Functions<'a> {
     /// Decides for each kernel of a program.
     pub(super) fn of(program: &'a Program) -> Self {
-        let mut functions = Self { kernels: Vec::new(), in_place: 0 };
-        functions.steps(&program.body, &mut Vec::new(), false);
+        let mut functions = Self::default();
+        functions.steps(&program.body, &mut Path::default());
         functions
     }
 
-    fn steps(&mut self, steps: &'a [Step], around: &mut Vec<(Index, i64)>, repeated: bool) {
+    fn steps(&mut self, steps: &'a [Step], path: &mut Path) {
         for step in steps {
             match step {
                 Step::Kernel(kernel) => {
-                    let size = size_in_place(&kernel.body).filter(|&size| repeated && size <= SMALL);
+                    let size = size_in_place(&kernel.body).filter(|&size| path.repeated && size <= SMALL);
                     match size.filter(|size| self.in_place + size <= MAX_IN_PLACE) {
                         Some(size) => self.in_place += size,
-                        None => self.kernels.push((kernel, around.clone())),
+                        None => self.kernels.push(path.surround(kernel)),
                     }
                 }
+                // Never run, and so not emitted.
+                Step::Loop(inner) if inner.extent < 1 => {}
                 Step::Loop(inner) => {
-                    around.push((inner.index, inner.extent));
-                    self.steps(&inner.body, around, true);
-                    around.pop();
+                    if inner.parallel && !path.in_parallel {
+                        self.loops.push(path.surround(&**inner));
+                    }
+                    path.around.push((inner.index, inner.extent));
+                    path.repeatedly(path.in_parallel || inner.parallel, |path| self.steps(&inner.body, path));
+                    path.around.pop();
                 }
-                Step::While(inner) => {
-                    self.steps(&inner.before, around, true);
-                    self.steps(&inner.body, around, true);
-                }
-                Step::Branch(inner) => inner.cases.iter().for_each(|case| self.steps(case, around, repeated)),
+                Step::While(inner) => path.repeatedly(path.in_parallel, |path| {
+                    self.steps(&inner.before, path);
+                    self.steps(&inner.body, path);
+                }),
+                Step::Branch(inner) => inner.cases.iter().for_each(|case| self.steps(case, path)),
             }
         }
+    }
+}
+
+/// What is around a step.
+#[derive(Default)]
+struct Path {
+    around: Vec<(Index, i64)>,
+    repeated: bool,
+    in_parallel: bool,
+}
+
+impl Path {
+    fn surround<'a, T>(&self, inner: &'a T) -> Surrounded<'a, T> {
+        Surrounded { inner, around: self.around.clone(), in_parallel: self.in_parallel }
+    }
+
+    /// Walks something in a loop.
+    fn repeatedly(&mut self, in_parallel: bool, walk: impl FnOnce(&mut Self)) {
+        let outside = (self.repeated, self.in_parallel);
+        (self.repeated, self.in_parallel) = (true, in_parallel);
+        walk(self);
+        (self.repeated, self.in_parallel) = outside;
     }
 }
 
@@ -76,10 +112,21 @@ fn size_in_place(body: &[Stmt]) -> Option<usize> {
         .sum()
 }
 
+/// The functions that the entry, or the body of a parallel loop, may call.
+#[derive(Default)]
+pub(super) struct Callees {
+    /// The kernels that are functions, by name.
+    pub(super) kernels: BTreeMap<Arc<str>, FuncRef>,
+    /// The bodies of parallel loops, by counter.
+    pub(super) loops: BTreeMap<Index, FuncRef>,
+    /// The runtime's [`pullback_parallel`](pullback_runtime::pool::pullback_parallel).
+    pub(super) parallel: Option<FuncRef>,
+}
+
 /// Emits the entry into an empty function `fn(table)`.
 pub(super) fn emit(
     env: &Environment<'_>,
-    callees: &BTreeMap<Arc<str>, FuncRef>,
+    callees: &Callees,
     builder: FunctionBuilder<'_>,
     config: TargetFrontendConfig,
 ) -> Result<(), Error> {
@@ -90,12 +137,11 @@ pub(super) fn emit(
     Ok(())
 }
 
-struct Entry<'a, 'f> {
-    emitter: Emitter<'a, 'f>,
-    /// The kernels that are functions, by name.
-    callees: &'a BTreeMap<Arc<str>, FuncRef>,
+pub(super) struct Entry<'a, 'f> {
+    pub(super) emitter: Emitter<'a, 'f>,
+    pub(super) callees: &'a Callees,
     /// Values of the counters around, outermost first.
-    around: Vec<Value>,
+    pub(super) around: Vec<Value>,
 }
 
 impl Entry<'_, '_> {
@@ -103,6 +149,7 @@ impl Entry<'_, '_> {
         for step in steps {
             match step {
                 Step::Kernel(kernel) => self.kernel(kernel)?,
+                Step::Loop(inner) if inner.parallel && !self.emitter.env.in_parallel => self.parallel(inner)?,
                 Step::Loop(inner) => self.counted(inner)?,
                 Step::While(inner) => self.while_loop(inner)?,
                 Step::Branch(inner) => self.branch(inner)?,
@@ -112,10 +159,11 @@ impl Entry<'_, '_> {
     }
 
     fn kernel(&mut self, kernel: &Kernel) -> Result<(), Error> {
-        let Some(&callee) = self.callees.get(&kernel.name) else {
+        let Some(&callee) = self.callees.kernels.get(&kernel.name) else {
             return self.emitter.kernel(kernel, self.around.len());
         };
         let mut arguments = vec![self.emitter.table];
+        arguments.extend(self.emitter.local);
         arguments.extend(&self.around);
         self.emitter.builder.ins().call(callee, &arguments);
         Ok(())
@@ -125,11 +173,17 @@ impl Entry<'_, '_> {
         if inner.extent < 1 {
             return Ok(());
         }
+        let zero = self.emitter.builder.ins().iconst(types::I64, 0);
+        let end = self.emitter.builder.ins().iconst(types::I64, inner.extent);
+        self.iterations(inner, zero, end)
+    }
+
+    /// The iterations from `begin` to below `end`, of which there is at least one.
+    pub(super) fn iterations(&mut self, inner: &Loop, begin: Value, end: Value) -> Result<(), Error> {
         let builder = &mut self.emitter.builder;
         let (body, exit) = (builder.create_block(), builder.create_block());
         let counter = builder.append_block_param(body, types::I64);
-        let zero = builder.ins().iconst(types::I64, 0);
-        builder.ins().jump(body, &[BlockArg::Value(zero)]);
+        builder.ins().jump(body, &[BlockArg::Value(begin)]);
         builder.switch_to_block(body);
         let depth = self.around.len();
         let bounds = Counter { value: Some(counter), last: inner.extent - 1, depth };
@@ -138,17 +192,17 @@ impl Entry<'_, '_> {
         self.steps(&inner.body)?;
         self.around.pop();
         self.emitter.counters.remove(&inner.index);
-        self.again(counter, inner.extent, body, exit);
+        self.again(counter, end, body, exit);
         self.emitter.builder.seal_block(body);
         self.continue_in(exit);
         Ok(())
     }
 
     /// Advances a counter and goes back as long as it is below `end`.
-    fn again(&mut self, counter: Value, end: i64, back: Block, exit: Block) {
+    fn again(&mut self, counter: Value, end: Value, back: Block, exit: Block) {
         let builder = &mut self.emitter.builder;
         let advanced = builder.ins().iadd_imm_s(counter, 1);
-        let more = builder.ins().icmp_imm_s(IntCC::SignedLessThan, advanced, end);
+        let more = builder.ins().icmp(IntCC::SignedLessThan, advanced, end);
         builder.ins().brif(more, back, &[BlockArg::Value(advanced)], exit, &[]);
     }
 
@@ -175,6 +229,7 @@ impl Entry<'_, '_> {
         self.steps(&inner.body)?;
         // Nobody counts to 2^63.
         let bound = inner.bound.and_then(|bound| i64::try_from(bound).ok()).unwrap_or(i64::MAX);
+        let bound = self.emitter.builder.ins().iconst(types::I64, bound);
         self.again(iteration, bound, head, exit);
         self.emitter.builder.seal_block(head);
         self.continue_in(exit);

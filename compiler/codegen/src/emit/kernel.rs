@@ -24,6 +24,8 @@ pub(super) struct Environment<'a> {
     /// The matrix-product kernels for `f32` and `f64`, where a kernel calls them.
     pub(super) gemm: [Option<FuncRef>; 2],
     pub(super) settings: Settings,
+    /// Whether the function runs iterations of a parallel loop, and so takes the worker's memory behind the table.
+    pub(super) in_parallel: bool,
 }
 
 /// The pointer that the elements of a buffer are reached from.
@@ -59,9 +61,11 @@ pub(super) struct Emitter<'a, 'f> {
     bases: BTreeMap<Buffer, Base>,
     /// The table of pointers.
     pub(super) table: Value,
+    /// The worker's own memory, in the iterations of a parallel loop.
+    pub(super) local: Option<Value>,
 }
 
-/// Emits a kernel into an empty function `fn(table, counter…)` of the counters `around` it, outermost first, each with the number of its iterations.
+/// Emits a kernel into an empty function `fn(table, counter…)`, in a parallel loop `fn(table, local, counter…)`, of the counters `around` it, outermost first, each with the number of its iterations.
 pub(super) fn emit(
     env: &Environment<'_>,
     kernel: &Kernel,
@@ -103,7 +107,7 @@ pub(super) fn calls_gemm(body: &[Stmt], dtype: DType) -> bool {
 }
 
 impl<'a, 'f> Emitter<'a, 'f> {
-    /// Enters a function `fn(table, …)`; gives the parameters behind the table.
+    /// Enters a function `fn(table, …)`, or `fn(table, local, …)` in a parallel loop; gives the other parameters.
     pub(super) fn begin(
         env: &'a Environment<'a>,
         mut builder: FunctionBuilder<'f>,
@@ -112,13 +116,17 @@ impl<'a, 'f> Emitter<'a, 'f> {
         builder.append_block_params_for_function_params(block);
         builder.switch_to_block(block);
         builder.seal_block(block);
-        let &[table, ref rest @ ..] = builder.block_params(block) else {
-            return Err(Error::bug(format!("kernel `{}`", env.name), "a function without the table of pointers"));
+        let (table, local, rest) = match (env.in_parallel, builder.block_params(block)) {
+            (false, &[table, ref rest @ ..]) => (table, None, rest.to_vec()),
+            (true, &[table, local, ref rest @ ..]) => (table, Some(local), rest.to_vec()),
+            (_, _) => {
+                return Err(Error::bug(format!("kernel `{}`", env.name), "a function without pointers to memory"));
+            }
         };
-        let rest = rest.to_vec();
         let externs = env.imports.math.for_function();
         let (values, scalars, counters) = (HashMap::new(), HashMap::new(), HashMap::new());
-        Ok((Self { env, builder, externs, values, scalars, counters, bases: BTreeMap::new(), table }, rest))
+        let bases = BTreeMap::new();
+        Ok((Self { env, builder, externs, values, scalars, counters, bases, table, local }, rest))
     }
 
     /// Returns from the function and ends it.
@@ -155,12 +163,23 @@ impl<'a, 'f> Emitter<'a, 'f> {
         let (origin, readonly) = match data.space {
             Space::Input(_) | Space::Constant(_) => (0, true),
             Space::Output(_) => (0, false),
-            Space::Arena(offset) => (offset as i64, false),
+            Space::Arena(offset) | Space::Local(offset) => (offset as i64, false),
         };
-        let flags = MemFlagsData::trusted().with_readonly().with_can_move();
-        let pointer = self.builder.ins().load(types::I64, flags, table, self.env.layout.table_offset(buffer));
+        let pointer = match (&data.space, self.local) {
+            (Space::Local(_), Some(local)) => local,
+            (Space::Local(_), None) => return self.bug(format!("{buffer} is a worker's own, outside a parallel loop")),
+            (Space::Input(_) | Space::Output(_) | Space::Constant(_) | Space::Arena(_), _) => {
+                self.table_entry(table, self.env.layout.table_offset(buffer))
+            }
+        };
         self.bases.insert(buffer, Base { pointer, origin, readonly });
         Ok(())
+    }
+
+    /// A pointer from the table, which nothing stores to.
+    pub(super) fn table_entry(&mut self, table: Value, offset: i32) -> Value {
+        let flags = MemFlagsData::trusted().with_readonly().with_can_move();
+        self.builder.ins().load(types::I64, flags, table, offset)
     }
 
     pub(super) fn base(&self, buffer: Buffer) -> Result<Base, Error> {

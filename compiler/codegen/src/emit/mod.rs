@@ -2,9 +2,10 @@
 //!
 //! A kernel becomes a function `fn(table, counter…)` of its own, so that a profile or a disassembly shows it by name, and the
 //! entry calls them in order, from loops and branches that are its own (a single kernel is the entry itself). A small kernel
-//! inside a loop is emitted where it would be called. One file per concern:
+//! inside a loop is emitted where it would be called. The iterations of a parallel loop are a function, which the runtime calls on several threads, and
+//! kernels inside take the memory of their worker too. One file per concern:
 //!
-//! * [`entry`]: control flow between kernels. [`kernel`]: functions, the buffers' pointers, variables. [`nest`]: statements and loops.
+//! * [`entry`]: control flow between kernels. [`parallel`]: parallel loops. [`kernel`]: functions, the buffers' pointers, variables. [`nest`]: statements and loops.
 //! * [`call`]: calls of the runtime's routines. [`memory`]: addresses, loads and stores. [`expr`]: the arms of `Expr`, `Unary`, `Binary`.
 //! * [`integer`]: integer arithmetic that does not trap. [`convert`]: conversions. [`lanes`]: constants, splats, positions,
 //!   reductions over lanes.
@@ -27,6 +28,7 @@ mod kernel;
 mod lanes;
 mod memory;
 mod nest;
+mod parallel;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -38,12 +40,14 @@ use cranelift_codegen::{CompiledCode, Context, FinalizedRelocTarget};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use cranelift_module::{FuncId, Linkage, Module};
 use pullback_ir::DType;
-use pullback_loops::{Index, Kernel, Program, Step};
-use pullback_runtime::gemm;
+use pullback_loops::{Index, Kernel, Loop, Program, Step, step};
+use pullback_runtime::{gemm, pool};
 
 use crate::error::Error;
 use crate::layout::Layout;
 use crate::math::externs::ExternTable;
+use entry::{Callees, Surrounded};
+pub(crate) use parallel::workers;
 
 /// What emission is told.
 #[derive(Clone, Copy)]
@@ -52,6 +56,8 @@ pub(crate) struct Settings {
     pub(crate) fma: bool,
     /// Threads for matrix products, 0 for all.
     pub(crate) threads: usize,
+    /// The most workers of a parallel loop, as [`workers`] says.
+    pub(crate) workers: usize,
     /// Whether to keep the Cranelift IR as text.
     pub(crate) clif: bool,
     /// Whether to keep the disassembly.
@@ -88,17 +94,26 @@ pub(crate) struct Imports {
     routines: call::Routines,
     gemm_f32: FuncId,
     gemm_f64: FuncId,
+    parallel: FuncId,
 }
 
 impl Imports {
     fn declare(module: &mut dyn Module) -> Result<Self, Error> {
         let failed = |error| Error::from_module("imports", &error);
-        let mut signature = module.make_signature();
-        signature.params = vec![AbiParam::new(types::I64); 14];
+        let signature = |module: &mut dyn Module, params: usize| {
+            let mut signature = module.make_signature();
+            signature.params = vec![AbiParam::new(types::I64); params];
+            signature
+        };
         let math = ExternTable::declare(module).map_err(failed)?;
         let routines = call::Routines::declare(module).map_err(failed)?;
-        let mut import = |name| module.declare_function(name, Linkage::Import, &signature).map_err(failed);
-        Ok(Self { math, routines, gemm_f32: import(gemm::GEMM_F32)?, gemm_f64: import(gemm::GEMM_F64)? })
+        let mut import = |name, params| {
+            let signature = signature(module, params);
+            module.declare_function(name, Linkage::Import, &signature).map_err(failed)
+        };
+        let (gemm_f32, gemm_f64) = (import(gemm::GEMM_F32, 14)?, import(gemm::GEMM_F64, 14)?);
+        let parallel = import(pool::PARALLEL, parallel::PARALLEL_PARAMS)?;
+        Ok(Self { math, routines, gemm_f32, gemm_f64, parallel })
     }
 
     /// The matrix-product kernel for an element type that has one.
@@ -133,16 +148,37 @@ pub(crate) fn emit_program(
     let builder_context = FunctionBuilderContext::new();
     let mut session = Session { module, context, builder_context, settings, emitted };
     let functions = entry::Functions::of(program);
-    let mut callees = BTreeMap::new();
-    for (kernel, around) in &functions.kernels {
-        let id = session.kernel(program, kernel, around, layout, &imports)?;
-        callees.insert(Arc::clone(&kernel.name), id);
+    let mut done = Functions::default();
+    for kernel in &functions.kernels {
+        let id = session.kernel(program, kernel, layout, &imports)?;
+        done.kernels.insert(Arc::clone(&kernel.inner.name), id);
+    }
+    for (number, parallel) in functions.loops.iter().enumerate() {
+        let id = session.body(program, (number, parallel), &done, layout, &imports)?;
+        done.loops.insert(parallel.inner.index, id);
     }
     session.emitted.entry = match (&program.body[..], &functions.kernels[..]) {
-        ([Step::Kernel(_)], [(only, _)]) if callees.len() == 1 => callees[&only.name],
-        (_, _) => session.entry(program, &callees, layout, &imports)?,
+        ([Step::Kernel(_)], [only]) => done.kernels[&only.inner.name],
+        (_, _) => session.entry(program, &done, layout, &imports)?,
     };
     Ok(session.emitted)
+}
+
+/// The functions that there are.
+#[derive(Default)]
+struct Functions {
+    /// By name.
+    kernels: BTreeMap<Arc<str>, FuncId>,
+    /// The bodies of parallel loops, by counter.
+    loops: BTreeMap<Index, FuncId>,
+}
+
+impl Functions {
+    /// References to those kernels of some steps that are functions.
+    fn kernels_of(&self, steps: &[Step], module: &mut dyn Module, func: &mut Function) -> BTreeMap<Arc<str>, FuncRef> {
+        let found = step::kernels(steps).into_iter().filter_map(|kernel| self.kernels.get_key_value(&kernel.name));
+        found.map(|(name, &id)| (Arc::clone(name), declare_far(module, id, func))).collect()
+    }
 }
 
 /// Calls a function that may be anywhere in the address space.
@@ -153,10 +189,10 @@ fn declare_far(module: &mut dyn Module, callee: FuncId, func: &mut Function) -> 
 }
 
 impl Session<'_> {
-    /// Declares a function `fn(table, counter…)` and begins it.
-    fn begin(&mut self, symbol: &str, counters: usize) -> Result<FuncId, Error> {
+    /// Declares a function `fn(table, …)`, in a parallel loop `fn(table, local, …)`, with so many other parameters, and begins it.
+    fn begin(&mut self, symbol: &str, in_parallel: bool, others: usize) -> Result<FuncId, Error> {
         let mut signature = self.module.make_signature();
-        signature.params = vec![AbiParam::new(types::I64); 1 + counters];
+        signature.params = vec![AbiParam::new(types::I64); 1 + usize::from(in_parallel) + others];
         let id = self
             .module
             .declare_function(symbol, Linkage::Local, &signature)
@@ -168,13 +204,13 @@ impl Session<'_> {
     fn kernel(
         &mut self,
         program: &Program,
-        kernel: &Kernel,
-        around: &[(Index, i64)],
+        kernel: &Surrounded<'_, Kernel>,
         layout: &Layout,
         imports: &Imports,
     ) -> Result<FuncId, Error> {
         let start = Instant::now();
-        let id = self.begin(&format!("@{}/{}", program.name, kernel.name), around.len())?;
+        let &Surrounded { inner: kernel, ref around, in_parallel } = kernel;
+        let id = self.begin(&format!("@{}/{}", program.name, kernel.name), in_parallel, around.len())?;
         let gemm = [DType::F32, DType::F64].map(|dtype| {
             let callee = imports.gemm(dtype).filter(|_| kernel::calls_gemm(&kernel.body, dtype))?;
             Some(declare_far(self.module, callee, &mut self.context.func))
@@ -182,9 +218,38 @@ impl Session<'_> {
         let config = self.module.target_config();
         let builder = FunctionBuilder::new(&mut self.context.func, &mut self.builder_context);
         let name = &*kernel.name;
-        let environment = kernel::Environment { program, name, layout, imports, gemm, settings: self.settings };
+        // The threads are busy with other iterations.
+        let threads = if in_parallel { 1 } else { self.settings.threads };
+        let settings = Settings { threads, ..self.settings };
+        let environment = kernel::Environment { program, name, layout, imports, gemm, settings, in_parallel };
         kernel::emit(&environment, kernel, around, builder, config)?;
         self.finish(id, &kernel.name, &kernel.about, start)?;
+        Ok(id)
+    }
+
+    /// The function that runs iterations of a parallel loop, which is the one of this number.
+    fn body(
+        &mut self,
+        program: &Program,
+        (number, parallel): (usize, &Surrounded<'_, Loop>),
+        functions: &Functions,
+        layout: &Layout,
+        imports: &Imports,
+    ) -> Result<FuncId, Error> {
+        let start = Instant::now();
+        let &Surrounded { inner, ref around, .. } = parallel;
+        // No name of a kernel has a colon.
+        let name = &*format!("parallel:{number}");
+        let id = self.begin(&format!("@{}/{name}", program.name), true, parallel::BODY_PARAMS)?;
+        let kernels = functions.kernels_of(&inner.body, self.module, &mut self.context.func);
+        let callees = Callees { kernels, ..Callees::default() };
+        let config = self.module.target_config();
+        let builder = FunctionBuilder::new(&mut self.context.func, &mut self.builder_context);
+        let (gemm, settings) = ([None, None], self.settings);
+        let environment = kernel::Environment { program, name, layout, imports, gemm, settings, in_parallel: true };
+        parallel::emit(&environment, &callees, inner, around, builder, config)?;
+        let kernels: Vec<&str> = step::kernels(&inner.body).into_iter().map(|kernel| &*kernel.name).collect();
+        self.finish(id, name, &format!("iterations that run {}", kernels.join(", ")), start)?;
         Ok(id)
     }
 
@@ -192,20 +257,21 @@ impl Session<'_> {
     fn entry(
         &mut self,
         program: &Program,
-        callees: &BTreeMap<Arc<str>, FuncId>,
+        functions: &Functions,
         layout: &Layout,
         imports: &Imports,
     ) -> Result<FuncId, Error> {
         let start = Instant::now();
-        let id = self.begin(&format!("@{}", program.name), 0)?;
-        let callees = callees
-            .iter()
-            .map(|(name, &kernel)| (Arc::clone(name), declare_far(self.module, kernel, &mut self.context.func)));
-        let callees = callees.collect();
+        let id = self.begin(&format!("@{}", program.name), false, 0)?;
+        let (module, func) = (&mut *self.module, &mut self.context.func);
+        let kernels = functions.kernels_of(&program.body, module, func);
+        let loops = functions.loops.iter().map(|(&index, &id)| (index, declare_far(module, id, func))).collect();
+        let parallel = (!functions.loops.is_empty()).then(|| declare_far(module, imports.parallel, func));
+        let callees = Callees { kernels, loops, parallel };
         let config = self.module.target_config();
         let builder = FunctionBuilder::new(&mut self.context.func, &mut self.builder_context);
-        let (name, gemm) = (&*program.name, [None, None]);
-        let environment = kernel::Environment { program, name, layout, imports, gemm, settings: self.settings };
+        let (name, gemm, settings) = (&*program.name, [None, None], self.settings);
+        let environment = kernel::Environment { program, name, layout, imports, gemm, settings, in_parallel: false };
         entry::emit(&environment, &callees, builder, config)?;
         self.finish(id, &program.name, "runs the kernels", start)?;
         Ok(id)

@@ -9,5 +9,6 @@ mod elementwise;
 mod integer;
 mod loops;
 mod memory;
+mod parallel;
 mod run_time;
 mod support;

@@ -22,7 +22,7 @@ impl Block {
     }
 }
 
-/// The memory of a program: block 0 is the arena, every other buffer has a block of its own.
+/// The memory of a program: block 0 is the arena, block 1 that of the one worker, every other buffer has a block of its own.
 pub(super) struct Memory<'a> {
     buffers: &'a PrimaryMap<Buffer, BufferData>,
     blocks: Vec<Block>,
@@ -33,18 +33,19 @@ pub(super) struct Memory<'a> {
 
 impl<'a> Memory<'a> {
     pub(super) fn new(program: &'a Program, inputs: &[Elements]) -> Result<Self, Error> {
-        let own = program.buffers.values().filter(|data| !matches!(data.space, Space::Arena(_)));
+        let own = program.buffers.values().filter(|data| !matches!(data.space, Space::Arena(_) | Space::Local(_)));
         let sizes = own.map(|data| data.elements as u128 * data.dtype.bytes() as u128);
-        let needed = sizes.sum::<u128>() + program.arena_bytes as u128;
+        let needed = sizes.sum::<u128>() + program.arena_bytes as u128 + program.local_bytes as u128;
         if needed > LIMIT {
             return Err(Error::Memory { needed, limit: LIMIT });
         }
-        let blocks = vec![Block::new(program.arena_bytes)];
+        let blocks = vec![Block::new(program.arena_bytes), Block::new(program.local_bytes)];
         let mut memory = Self { buffers: &program.buffers, blocks, place: SecondaryMap::new(), outputs: Vec::new() };
         let mut input_count = 0;
         for (buffer, data) in program.buffers.iter() {
             match &data.space {
                 Space::Arena(offset) => memory.place[buffer] = (0, *offset),
+                Space::Local(offset) => memory.place[buffer] = (1, *offset),
                 Space::Input(position) => {
                     input_count += 1;
                     if let Some(elements) = inputs.get(*position) {
@@ -65,7 +66,7 @@ impl<'a> Memory<'a> {
         }
         memory.outputs.sort_by_key(|&output| match program.buffers[output].space {
             Space::Output(position) => position,
-            Space::Input(_) | Space::Constant(_) | Space::Arena(_) => 0,
+            Space::Input(_) | Space::Constant(_) | Space::Arena(_) | Space::Local(_) => 0,
         });
         Ok(memory)
     }

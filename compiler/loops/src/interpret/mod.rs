@@ -6,6 +6,8 @@
 //! Memory is real: one block of bytes for the whole arena, shared by its buffers as the memory plan says. Every byte also remembers
 //! through which buffer it was stored (`memory`), so that a plan that lets two live buffers overlap, or a kernel
 //! that reads what it never stored, is an error here and not a number that looks plausible.
+//!
+//! One worker runs all iterations of parallel loops, in order or in reverse order. Buffers of its own hold nothing when an iteration begins.
 
 mod call;
 mod memory;
@@ -79,6 +81,18 @@ pub enum Error {
 /// # Errors
 /// If the inputs do not fit, if the buffers take more than 8 GiB, or if an element is read that was never stored.
 pub fn interpret(program: &Verified<Program>, inputs: &[Elements]) -> Result<Vec<Elements>, Error> {
+    run(program, inputs, false)
+}
+
+/// As [`interpret`], but with the iterations of parallel loops in reverse order, which makes no difference to what the verifier accepts.
+///
+/// # Errors
+/// As [`interpret`].
+pub fn interpret_backwards(program: &Verified<Program>, inputs: &[Elements]) -> Result<Vec<Elements>, Error> {
+    run(program, inputs, true)
+}
+
+fn run(program: &Program, inputs: &[Elements], backwards: bool) -> Result<Vec<Elements>, Error> {
     let memory = Memory::new(program, inputs)?;
     let mut run = Run {
         program,
@@ -87,6 +101,7 @@ pub fn interpret(program: &Verified<Program>, inputs: &[Elements]) -> Result<Vec
         counters: SecondaryMap::new(),
         place: String::new(),
         timeline: Timeline::new(program),
+        backwards,
     };
     run.steps(&program.body, 0)?;
     run.place = "the results".into();
@@ -103,6 +118,8 @@ struct Run<'a> {
     counters: SecondaryMap<Index, i64>,
     place: String,
     timeline: Timeline,
+    /// Whether iterations of parallel loops run in reverse order.
+    backwards: bool,
 }
 
 impl Run<'_> {

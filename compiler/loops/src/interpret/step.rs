@@ -19,8 +19,9 @@ impl Run<'_> {
                 }
                 Step::Loop(inner) => {
                     let local = local_to(&(event..after), &self.timeline, self.program);
-                    for counter in 0..inner.extent {
-                        self.counters[inner.index] = counter;
+                    for number in 0..inner.extent {
+                        let is_reversed = inner.parallel && self.backwards;
+                        self.counters[inner.index] = if is_reversed { inner.extent - 1 - number } else { number };
                         self.forget(&local);
                         self.steps(&inner.body, event)?;
                     }

@@ -76,7 +76,7 @@ impl Names {
     pub(super) fn buffer_for(&mut self, f: &Function, program: &mut Program, value: Value, space: Space) -> Buffer {
         let number = match space {
             Space::Input(position) | Space::Output(position) => position,
-            Space::Constant(_) | Space::Arena(_) => value.as_u32() as usize,
+            Space::Constant(_) | Space::Arena(_) | Space::Local(_) => value.as_u32() as usize,
         };
         let ty = f.ty(value);
         let name = f.value_name(value).map_or_else(|| format!("t{number}"), |name| name.to_string());

@@ -76,7 +76,7 @@ impl Session {
         };
         let body = self.function(&body.function, &body.plan, &inner)?;
         if !body.is_empty() {
-            steps.push(Step::Loop(Box::new(Loop { index, extent: spec.length as i64, body })));
+            steps.push(Step::Loop(Box::new(Loop { index, extent: spec.length as i64, parallel: false, body })));
         }
         Ok(steps)
     }

@@ -65,6 +65,9 @@ impl<'a> Parser<'a> {
         }
         self.cursor.keyword("arena")?;
         self.program.arena_bytes = self.cursor.size()?;
+        if self.cursor.eat_word("local") {
+            self.program.local_bytes = self.cursor.size()?;
+        }
         self.program.body = self.steps(0)?;
         self.cursor.end()
     }
@@ -92,6 +95,7 @@ impl<'a> Parser<'a> {
             "input" => Ok(Space::Input(self.cursor.size()?)),
             "output" => Ok(Space::Output(self.cursor.size()?)),
             "arena" => Ok(Space::Arena(self.cursor.size()?)),
+            "local" => Ok(Space::Local(self.cursor.size()?)),
             "constant" => {
                 let (place, text) = self.cursor.list()?;
                 let ty = Type::new(dtype, &[elements]);
@@ -99,7 +103,7 @@ impl<'a> Parser<'a> {
                 Ok(Space::Constant(Arc::new(self.literal(place, text, &ty)?)))
             }
             found => {
-                let message = format!("found `{found}`, expected `input`, `output`, `constant` or `arena`");
+                let message = format!("found `{found}`, expected `input`, `output`, `constant`, `arena` or `local`");
                 Err(self.cursor.fail_at(start, message))
             }
         }

@@ -24,15 +24,15 @@ impl Parser<'_> {
             }
             steps.push(match self.cursor.word() {
                 "kernel" => self.kernel(depth)?,
-                "loop" => {
-                    let (index, extent) = self.counter()?;
-                    self.cursor.expect("{")?;
-                    Step::Loop(Box::new(Loop { index, extent, body: self.steps(depth + 1)? }))
+                "loop" => self.counted(false, depth)?,
+                "parallel" => {
+                    self.cursor.keyword("loop")?;
+                    self.counted(true, depth)?
                 }
                 "while" => self.read_while(depth)?,
                 "branch" => self.branch(depth)?,
                 found => {
-                    let rule = "`kernel`, `loop`, `while`, `branch` or `}`";
+                    let rule = "`kernel`, `loop`, `parallel`, `while`, `branch` or `}`";
                     return Err(self.cursor.fail_at(start, format!("found `{found}`, expected {rule}")));
                 }
             });
@@ -51,6 +51,13 @@ impl Parser<'_> {
             return Err(self.cursor.fail_at(start, "a `yield` in a kernel, expected one in a loop"));
         }
         Ok(Step::Kernel(Kernel { name, about, body }))
+    }
+
+    /// `i0 = 0 to 10 { … }`.
+    fn counted(&mut self, parallel: bool, depth: usize) -> Result<Step, ParseError> {
+        let (index, extent) = self.counter()?;
+        self.cursor.expect("{")?;
+        Ok(Step::Loop(Box::new(Loop { index, extent, parallel, body: self.steps(depth + 1)? })))
     }
 
     /// `bound 10 { condition %go[0] { … } body { … } }`.

@@ -65,7 +65,7 @@ impl Checker<'_> {
         let Some(data) = self.program.buffers.get(buffer) else { return };
         let is_stored = match data.space {
             Space::Input(_) | Space::Constant(_) => true,
-            Space::Output(_) | Space::Arena(_) => self.stored.contains(buffer),
+            Space::Output(_) | Space::Arena(_) | Space::Local(_) => self.stored.contains(buffer),
         };
         if self.unreachable == 0 && !is_stored {
             self.report(format!("%{} is read and nothing is stored to it before", data.name));
@@ -77,10 +77,10 @@ impl Checker<'_> {
         match data.space {
             Space::Input(_) => self.report(format!("a store to %{}, an input", data.name)),
             Space::Constant(_) => self.report(format!("a store to %{}, a constant", data.name)),
-            Space::Output(_) | Space::Arena(_) if self.unreachable == 0 => {
+            Space::Output(_) | Space::Arena(_) | Space::Local(_) if self.unreachable == 0 => {
                 self.stored.insert(buffer);
             }
-            Space::Output(_) | Space::Arena(_) => {}
+            Space::Output(_) | Space::Arena(_) | Space::Local(_) => {}
         }
     }
 

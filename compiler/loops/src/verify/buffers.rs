@@ -28,20 +28,22 @@ impl Checker<'_> {
                         self.report(format!("%{name} is {dtype}[{elements}], its constant is {ty}"));
                     }
                 }
-                Space::Arena(offset) => {
-                    let end = offset.checked_add(bytes(data));
-                    if offset % ALIGNMENT != 0 {
-                        self.report(format!("%{name} is at {offset}, expected a multiple of {ALIGNMENT}"));
-                    }
-                    if end.is_none_or(|end| end > program.arena_bytes) {
-                        let (size, arena) = (bytes(data), program.arena_bytes);
-                        self.report(format!("%{name}, {size} bytes at {offset}, is not inside the arena of {arena}"));
-                    }
-                }
+                Space::Arena(offset) => self.check_offset(data, *offset, "the arena", program.arena_bytes),
+                Space::Local(offset) => self.check_offset(data, *offset, "the worker's memory", program.local_bytes),
             }
         }
         self.check_positions("input", inputs);
         self.check_positions("output", outputs);
+    }
+
+    fn check_offset(&mut self, data: &BufferData, offset: usize, what: &str, available: usize) {
+        let (name, size) = (&data.name, bytes(data));
+        if !offset.is_multiple_of(ALIGNMENT) {
+            self.report(format!("%{name} is at {offset}, expected a multiple of {ALIGNMENT}"));
+        }
+        if offset.checked_add(size).is_none_or(|end| end > available) {
+            self.report(format!("%{name}, {size} bytes at {offset}, is not inside {what} of {available}"));
+        }
     }
 
     fn check_positions(&mut self, what: &str, mut found: Vec<(usize, &std::sync::Arc<str>)>) {
@@ -65,20 +67,24 @@ impl Checker<'_> {
         }
     }
 
-    /// Buffers of the arena that live at one time are apart: a sweep over the events with the live buffers by offset. As long as those are
+    /// Workers' own buffers live within one parallel loop, and those of one memory that live at one time are apart: a sweep over the events with the live buffers by offset. As long as those are
     /// apart, one that begins can only meet the last before it and the first behind it.
-    pub(super) fn check_memory(&mut self) {
+    pub(super) fn check_memory(&mut self, timeline: &Timeline) {
         let program = self.program;
-        let Timeline { events, lifetimes } = Timeline::new(program);
-        let mut begin: Vec<Vec<Buffer>> = vec![Vec::new(); events];
+        let mut begin: Vec<Vec<Buffer>> = vec![Vec::new(); timeline.events];
         let mut end = begin.clone();
         for (buffer, data) in program.buffers.iter() {
-            if let (Space::Arena(_), Some((first, last)), true) = (&data.space, lifetimes[buffer], bytes(data) > 0) {
-                begin[first].push(buffer);
-                end[last].push(buffer);
+            let Some(life) = timeline.lifetimes[buffer] else { continue };
+            if matches!(data.space, Space::Local(_)) && timeline.parallel_loop_around(life).is_none() {
+                let name = &data.name;
+                self.report(format!("%{name} is the worker's own, expected accesses inside one parallel loop alone"));
+            }
+            if matches!(data.space, Space::Arena(_) | Space::Local(_)) && bytes(data) > 0 {
+                begin[life.0].push(buffer);
+                end[life.1].push(buffer);
             }
         }
-        let mut live: BTreeMap<usize, Buffer> = BTreeMap::new();
+        let mut live: BTreeMap<Address, Buffer> = BTreeMap::new();
         for (number, (begin, end)) in begin.into_iter().zip(end).enumerate() {
             for buffer in begin {
                 let (start, stop) = self.extent(buffer);
@@ -101,15 +107,19 @@ impl Checker<'_> {
         }
     }
 
-    /// First byte and one past the last in the arena.
-    fn extent(&self, buffer: Buffer) -> (usize, usize) {
+    /// First byte and one past the last.
+    fn extent(&self, buffer: Buffer) -> (Address, Address) {
         let data = &self.program.buffers[buffer];
         match data.space {
-            Space::Arena(offset) => (offset, offset + bytes(data)),
-            Space::Input(_) | Space::Output(_) | Space::Constant(_) => (0, 0),
+            Space::Arena(offset) => ((false, offset), (false, offset + bytes(data))),
+            Space::Local(offset) => ((true, offset), (true, offset + bytes(data))),
+            Space::Input(_) | Space::Output(_) | Space::Constant(_) => ((false, 0), (false, 0)),
         }
     }
 }
+
+/// Whether the memory is the worker's own, else the arena; and the offset in it.
+type Address = (bool, usize);
 
 /// Cannot overflow: the number of elements is checked first.
 fn bytes(data: &BufferData) -> usize {

@@ -58,7 +58,7 @@ impl Checker<'_> {
     /// Scratch memory loses what it holds, so it is no one else's result.
     fn check_scratch(&mut self, view: &View) {
         let data = &self.program.buffers[view.buffer];
-        if !matches!(data.space, Space::Arena(_)) {
+        if !matches!(data.space, Space::Arena(_) | Space::Local(_)) {
             self.report(format!("the call uses %{} as scratch memory, expected a buffer of the arena", data.name));
         }
     }

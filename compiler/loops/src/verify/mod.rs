@@ -9,18 +9,20 @@
 //! * `access`: every access of every iteration stays inside its buffer, nothing is stored to what is read only or loaded before
 //!   something is stored, matrix products do not overlap their operands;
 //! * `call`: the same for calls of the runtime;
-//! * `buffers`: positions of arguments and results, constants, and that buffers of the arena that live at one time are apart.
+//! * `buffers`: positions of arguments and results, constants, and that buffers of the arena that live at one time are apart;
+//! * `parallel`: iterations of parallel loops touch nothing that another stores.
 //!
 //! Loops are rectangular: a counter's range does not depend on other counters; that of one bound to a variable is its limit's alone. So the least and the greatest value of an affine
 //! expression are sums of extremes of its terms, each is reached, and the check of an access is exact. Computation is in
 //! 128 bits and saturates, which no comparison here can notice. The body of a loop without iterations accesses nothing. The same holds for
 //! loops around kernels, whose counters are in scope in all kernels inside.
 //!
-//! Time is linear in the program but for the sorting of names. [`Verified`] can only be made here.
+//! Time is linear in the program, its parallel loops counted once for each that they are in, but for sorting. [`Verified`] can only be made here.
 
 mod access;
 mod buffers;
 mod call;
+mod parallel;
 mod step;
 mod types;
 
@@ -31,8 +33,11 @@ use std::ops::Deref;
 use cranelift_entity::{EntitySet, SecondaryMap};
 use pullback_ir::DType;
 
+use crate::memory::Timeline;
 use crate::print::stmts_to_strings;
 use crate::program::{Bind, Buffer, For, If, Index, Kernel, Program, Stmt, Var, VarType};
+
+pub use parallel::can_run_in_parallel;
 
 /// How deep loops may be nested: what walks a program recurses this deep.
 pub const MAX_DEPTH: usize = 128;
@@ -116,7 +121,9 @@ pub fn check(program: &Program) -> Vec<VerifyError> {
     checker.steps(&program.body);
     // The memory plan is judged by what statements touch, which has to exist.
     if checker.found.is_empty() {
-        checker.check_memory();
+        let timeline = Timeline::new(program);
+        checker.check_memory(&timeline);
+        checker.check_parallel(&timeline);
         checker.check_results();
     }
     let statements: Vec<_> = checker.found.iter().map(|found| found.stmt).collect();

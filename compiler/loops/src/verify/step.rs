@@ -20,7 +20,7 @@ impl<'a> Checker<'a> {
     }
 
     fn check_step_loop(&mut self, inner: &'a Loop) {
-        let Loop { index, extent, body } = inner;
+        let Loop { index, extent, parallel: _, body } = inner;
         if *extent < 0 {
             return self.report(format!("the loop around kernels goes to {extent}, expected at least 0"));
         }

@@ -18,7 +18,7 @@ fn block(name: &str) -> String {
 
 #[test]
 fn programs_of_the_specification_are_as_printed_and_verify() {
-    assert_eq!(blocks().len(), 6);
+    assert_eq!(blocks().len(), 7);
     for block in blocks() {
         assert_eq!(program(&block).to_string(), block);
     }
@@ -49,6 +49,10 @@ fn programs_of_the_specification_compute_what_they_say() {
     assert_eq!(found[1], Elements::Bool(x.iter().map(|&x| x >= 0.5).collect()));
     let finite = |lane: usize| if sums[lane + 4].is_finite() { sums[lane + 4] } else { sums[lane] };
     assert_eq!(found[2], Elements::F32(vec![(0..4).map(finite).fold(f32::NEG_INFINITY, f32::max)]));
+
+    let x: Vec<f32> = (0..24u8).map(f32::from).collect();
+    let sums = x.chunks(4).map(|row| row.iter().map(|x| x * x).sum()).collect();
+    assert_eq!(run_program(&block("blocks"), &[Elements::F32(x)]), [Elements::F32(sums)]);
 
     let x = vec![0.5f32, -1.0, f32::NAN, 0.5, 3.0];
     let found = run_program(&block("lookup"), &[Elements::F32(x), Elements::I64(vec![4, -1, 1])]);

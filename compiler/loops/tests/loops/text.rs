@@ -2,7 +2,7 @@
 
 use pullback_ir::Elements;
 use pullback_loops::interpret::{Error, interpret};
-use pullback_loops::{Program, Stmt, parse_program, verify};
+use pullback_loops::{Program, Step, Stmt, parse_program, verify};
 
 use super::support::inputs::{Mood, array};
 use super::support::rng::Rng;
@@ -54,10 +54,43 @@ const EVERYTHING: &str = r#"program @all.of_it {
 }
 "#;
 
+/// Parallel loops, one in another, and memory of the workers.
+const PARALLEL: &str = r#"program @parallel {
+  buffer %x : f32[24] input 0
+  buffer %y : f32[24] output 0
+  buffer %s : f32[3] output 1
+  buffer %t : f32[8] local 0
+  buffer %u : f32[1] local 64
+  arena 0 local 128
+
+  parallel loop i0 = 0 to 3 {
+    kernel @t "" {
+      for i1 = 0 to 8 step 4 {
+        v0 = load %x[8*i0 + i1] : f32x4
+        store %t[i1], v0
+      }
+    }
+    parallel loop i2 = 0 to 8 {
+      kernel @y "" {
+        v1 = load %t[i2] : f32
+        store %y[-8*i0 + i2 + 16], v1
+      }
+    }
+    kernel @s "" {
+      v2 = load %t[7] : f32
+      store %u[0], v2
+      v3 = load %u[0] : f32
+      store %s[i0], v3
+    }
+  }
+}
+"#;
+
 #[test]
 fn every_construct_round_trips() {
     let read = |text: &str| parse_program(text).unwrap_or_else(|error| panic!("{error}\n{text}")).to_string();
     assert_eq!(read(EVERYTHING), EVERYTHING);
+    assert_eq!(read(PARALLEL), PARALLEL);
     // Blanks, the numbers of variables and counters, and the order of a sum do not matter.
     let renumbered = EVERYTHING.replace("v1 ", "v1001 ").replace("v1\n", "v1001\n").replace("i1", "i77");
     assert_eq!(read(&renumbered), EVERYTHING);
@@ -81,7 +114,7 @@ fn mistakes_have_a_place_and_say_what_was_expected() {
         ("f32[16] input", "f33[16] input", 2, 15, "found `f33`, expected an element type"),
         ("i64[0] input 1", "i64[-1] input 1", 3, 19, "found ``, expected a number of at most 64 bits"),
         ("i64[0]", "i64[18446744073709551616]", 3, 19, "found `18446744073709551616`, expected a number"),
-        ("input 1", "inward 1", 3, 22, "found `inward`, expected `input`, `output`, `constant` or `arena`"),
+        ("input 1", "inward 1", 3, 22, "found `inward`, expected `input`, `output`, `constant`, `arena` or `local`"),
         ("%n :", "%x :", 3, 10, "a second buffer %x"),
         ("-inf, nan", "-inf, 1e99", 4, 43, "found `1e99`, expected an f32"),
         ("1e-30]", "1e-30, 2.0]", 4, 31, "the lists have the shape [5], expected that of f32[4]"),
@@ -146,7 +179,7 @@ fn texts() -> Vec<String> {
         %q = dot %z, %z, contract=[0]x[0] : f32
         return %d, %q
       }";
-    let mut texts = vec![EVERYTHING.to_owned()];
+    let mut texts = vec![EVERYTHING.to_owned(), PARALLEL.to_owned()];
     for text in [softmax, pads, dot] {
         texts.push(lowered(&case(text, Mood::Tame), true, true).unwrap().to_string());
     }
@@ -216,6 +249,15 @@ fn cost(stmts: &[Stmt]) -> u128 {
     stmts.iter().map(cost_of).sum()
 }
 
+fn cost_of_steps(steps: &[Step]) -> u128 {
+    let cost_of = |step: &Step| match step {
+        Step::Kernel(kernel) => 1 + cost(&kernel.body),
+        Step::Loop(inner) => inner.extent as u128 * (1 + cost_of_steps(&inner.body)),
+        Step::While(_) | Step::Branch(_) => step.nested().map(cost_of_steps).sum(),
+    };
+    steps.iter().map(cost_of).sum()
+}
+
 fn inputs(program: &Program, rng: &mut Rng) -> Vec<Elements> {
     let mut inputs: Vec<(usize, Elements)> = Vec::new();
     for data in program.buffers.values() {
@@ -245,8 +287,8 @@ fn mutated_texts_are_read_judged_and_run_without_surprise() {
         let Ok(program) = verify(program) else { continue };
         valid += 1;
         let size: u128 = program.buffers.values().map(|data| data.elements as u128).sum();
-        let cost: u128 = program.kernels().iter().map(|kernel| cost(&kernel.body)).sum();
-        if cost + size + program.arena_bytes as u128 > 20_000 {
+        let memory = size + program.arena_bytes as u128 + program.local_bytes as u128;
+        if cost_of_steps(&program.body) + memory > 20_000 {
             continue;
         }
         run += 1;
