@@ -3,8 +3,10 @@
 //! A compiled program forks some tens of times per call, for work of as little as a few microseconds, and promises not to allocate. So a fork costs
 //! about a microsecond while the workers are still awake from the one before, and nothing is ever put on a heap or into a queue.
 //!
-//! - A fork has `items` numbered from 0. The thread that forks and the workers that come to help claim runs of them from one counter, long ones
-//!   first, so that a thread which is slowed down by its neighbours does less. Which thread does an item is left to chance: results must not depend on it.
+//! - A fork has items numbered from 0 ([`run`], [`pullback_parallel`]). The thread that forks and the workers that come to help claim runs of them
+//!   from one counter, long ones first, so that a thread which is slowed down by its neighbours does less. Which thread does an item is left to
+//!   chance: results must not depend on it. Where there is more to say about what may start when, threads are called `together` and claim for
+//!   themselves.
 //! - Workers are started when a fork first asks for them ([`start`] does it in advance) and stay until the process ends. Without
 //!   work a worker looks for some on its core for some microseconds, offers the core to others for some more, and then sleeps.
 //! - There is one pool and it serves one fork at a time. A fork that finds it taken, by another thread or because it is itself inside an item, is
@@ -16,8 +18,8 @@
 //! # How a fork is done
 //!
 //! `state` holds two numbers: how many seats are left at the fork, and how many workers are seated. Who forks describes the fork in `job`, then offers
-//! seats. A worker takes a seat, which is one exchange of `state`; from then on until it gets up, the other number is not 0. When all items are
-//! claimed the seats that are left are withdrawn, and who forked waits for the other number to become 0. So
+//! seats. A worker takes a seat, which is one exchange of `state`; from then on until it gets up, the other number is not 0. When who forks finds no
+//! item left to claim it withdraws the seats that are left, and waits for the other number to become 0. So
 //!
 //! - `job` is written only while `state` is 0 and read only by those seated; what a worker knew of `state` before it took its seat does not matter;
 //! - all items are done when the wait is over: whoever claimed one is seated until it is done;
@@ -99,8 +101,8 @@ pub fn run(items: usize, threads: usize, body: &(dyn Fn(usize, usize) + Sync)) {
 /// The fork of generated code: calls `body(table, locals + worker · local_bytes, begin, end, outer)` for ranges of items that have each item from 0 to
 /// `extent` in them once, on up to `threads` threads (0: as many as the machine runs at once), and returns when all calls have.
 ///
-/// `worker` is below [`workers`]`(threads)`, and differs between calls at the same time. One thread alone is given all items in one call, several
-/// are given runs of them. An `extent` below 1 is no items.
+/// `worker` is below [`workers`]`(threads)`, and differs between calls at the same time. With one thread, or inside an item of another fork, all items
+/// are one call. An `extent` below 1 is no items.
 ///
 /// # Safety
 /// `body` may be called with any ranges of items below `extent`, in any order, those without common items at the same time from several threads.
@@ -141,23 +143,46 @@ impl Call {
     }
 }
 
-/// Calls `body` with a number of a thread and a run of items.
-type Body<'a> = dyn Fn(usize, Range<usize>) + Sync + 'a;
-
-/// Calls `body` for runs of items that have each of them once.
-fn fork(items: usize, threads: usize, body: &Body<'_>) {
+/// Calls `body(worker, run)` for runs of items that have each of them once.
+fn fork(items: usize, threads: usize, body: &(impl Fn(usize, Range<usize>) + Sync)) {
     let workers = workers(threads).min(items);
-    let shared = workers > 1 && !is_worker() && POOL.fork(items, workers, body);
-    if !shared && items > 0 {
-        body(0, 0..items);
+    if workers <= 1 || is_worker() {
+        return if items > 0 {
+            body(0, 0..items)
+        };
+    }
+    let claimed = Apart(AtomicUsize::new(0));
+    together(workers, &|worker| {
+        let mut begin = claimed.0.load(Relaxed);
+        while begin < items {
+            let end = begin + ((items - begin) / (SHARES * workers)).max(1);
+            begin = match claimed.0.compare_exchange_weak(begin, end, Relaxed, Relaxed) {
+                Ok(_) => {
+                    body(worker, begin..end);
+                    claimed.0.load(Relaxed)
+                }
+                Err(now) => now,
+            };
+        }
+    });
+}
+
+/// Calls `body(0)` on this thread, and `body(worker)` on other ones that come while it runs, `threads` in all at most (0: as many as the machine runs
+/// at once); returns when all calls have. The call on this thread returns only when all work is done or claimed by the other ones: it can be the only call.
+pub(crate) fn together(threads: usize, body: &Body<'_>) {
+    let workers = workers(threads);
+    if workers == 1 || is_worker() || !POOL.fork(workers, body) {
+        body(0);
     }
 }
+
+/// What the threads of a fork call with their numbers.
+type Body<'a> = dyn Fn(usize) + Sync + 'a;
 
 /// What a fork is to do.
 #[derive(Clone, Copy)]
 struct Job {
     body: &'static Body<'static>,
-    items: usize,
     /// The threads, the one that forks included.
     workers: usize,
 }
@@ -179,8 +204,6 @@ struct Pool {
     taken: Apart<AtomicBool>,
     /// `SEAT` times the seats left, plus the workers seated.
     state: Apart<AtomicU32>,
-    /// The first item that is not claimed.
-    next: Apart<AtomicUsize>,
     job: Apart<UnsafeCell<Option<Job>>>,
     /// How many workers sleep, or are about to.
     asleep: Apart<AtomicUsize>,
@@ -198,7 +221,6 @@ unsafe impl Sync for Pool {}
 static POOL: Pool = Pool {
     taken: Apart(AtomicBool::new(false)),
     state: Apart(AtomicU32::new(0)),
-    next: Apart(AtomicUsize::new(0)),
     job: Apart(UnsafeCell::new(None)),
     asleep: Apart(AtomicUsize::new(0)),
     started: AtomicUsize::new(0),
@@ -229,7 +251,7 @@ impl Pool {
     }
 
     /// Does a fork with at least two threads, unless the pool is taken; says whether it did.
-    fn fork(&'static self, items: usize, workers: usize, body: &Body<'_>) -> bool {
+    fn fork(&'static self, workers: usize, body: &Body<'_>) -> bool {
         // Without threads the items are done all the same, and whoever wants to know has asked before.
         let _ = self.start(workers - 1);
         if self.taken.0.compare_exchange(false, true, Acquire, Relaxed).is_err() {
@@ -239,15 +261,13 @@ impl Pool {
         // SAFETY: only the lifetime changes. The body is called by this thread and by those seated, and nobody is when this function returns; it
         // does not unwind.
         let body = unsafe { std::mem::transmute::<&Body<'_>, &'static Body<'static>>(body) };
-        let job = Job { body, items, workers };
         // SAFETY: this thread has taken the pool and `state` is 0, so nobody else reads or writes this.
-        unsafe { *self.job.0.get() = Some(job) };
-        self.next.0.store(0, Relaxed);
+        unsafe { *self.job.0.get() = Some(Job { body, workers }) };
         let seats = workers - 1;
         self.state.0.store(seats as u32 * SEAT, SeqCst);
         self.wake(seats);
         AT_WORK.set(true);
-        self.work(job, 0);
+        body(0);
         AT_WORK.set(false);
         self.state.0.fetch_and(SEAT - 1, Relaxed);
         let mut patience = Patience::default();
@@ -257,22 +277,6 @@ impl Pool {
         self.taken.0.store(false, Release);
         std::mem::forget(no_unwinding);
         true
-    }
-
-    /// Claims items and does them until there are none.
-    fn work(&self, job: Job, worker: usize) {
-        let next = &self.next.0;
-        let mut begin = next.load(Relaxed);
-        while begin < job.items {
-            let run = ((job.items - begin) / (SHARES * job.workers)).max(1);
-            match next.compare_exchange_weak(begin, begin + run, Relaxed, Relaxed) {
-                Ok(_) => {
-                    (job.body)(worker, begin..begin + run);
-                    begin = next.load(Relaxed);
-                }
-                Err(now) => begin = now,
-            }
-        }
     }
 
     /// Wakes as many workers as have to be for all seats to be taken.
@@ -303,6 +307,7 @@ impl Pool {
         let Apart(worker) = &self.workers[index];
         worker.thread.get_or_init(thread::current);
         AT_WORK.set(true);
+        crate::gemm::reserve_workspace();
         self.started.store(index + 1, Release);
         loop {
             let mut patience = Patience::default();
@@ -315,7 +320,7 @@ impl Pool {
             };
             // SAFETY: this thread is seated, so nobody writes this.
             if let Some(job) = unsafe { *self.job.0.get() } {
-                self.work(job, job.workers - seat);
+                (job.body)(job.workers - seat);
             }
             self.state.0.fetch_sub(1, Release);
         }

@@ -4,31 +4,43 @@
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use pullback_codegen::{Options, compile};
 use pullback_ir::{Binary, DType};
 use pullback_loops::{
     Affine, BufferData, Expr, For, Gemm, Kernel, Matrix, Place, Program, Space, Step, Stmt, VarType, Verified, verify,
 };
+use pullback_runtime::pool;
 use pullback_runtime::{ArgMut, ArgRef, Parameter, Signature};
 
 struct Counting;
 
 thread_local! {
-    /// Only this thread's allocations count; the test harness has threads of its own.
+    /// Only this thread's allocations count, and those of `WORKERS`; the test harness has threads of its own.
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// What threads at work on parallel items allocate. One test alone has such.
+static WORKERS: AtomicU64 = AtomicU64::new(0);
+
+fn count() {
+    ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+    if pool::is_worker() {
+        WORKERS.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 // SAFETY: everything is passed on to the system's allocator.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        count();
         // SAFETY: the caller's promises are passed on.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, start: *mut u8, layout: Layout) {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        count();
         // SAFETY: the caller's promises are passed on.
         unsafe { System.dealloc(start, layout) }
     }
@@ -119,30 +131,37 @@ fn a_warm_call_of_a_large_product_allocates_nothing() {
         (1024, 512, 512, ['m', 'n'], true),
         (2, 300, 300, ['m', 'k'], true),
     ];
-    for (m, n, k, along, packs) in cases {
-        let (program, signature) = product(m, n, k, along);
-        let options = Options { threads: 1, ..Options::default() };
-        let executable = compile(&program, signature, &options).unwrap().executable;
-        let (a, b) = (vec![0.5f32; m * k], vec![0.25f32; k * n]);
-        let mut y = vec![0.0f32; m * n];
-        // A thread of its own has nothing in store.
-        let [first, later] = std::thread::scope(|scope| {
-            let calls = || {
-                let mut call = || {
-                    let before = ALLOCATIONS.get();
-                    let [a_shape, b_shape, y_shape] = [[m * k], [k * n], [m * n]];
-                    let inputs = [ArgRef::new(&a, &a_shape), ArgRef::new(&b, &b_shape)];
-                    executable.call(&inputs, &mut [ArgMut::new(&mut y, &y_shape)]).unwrap();
-                    ALLOCATIONS.get() - before
-                };
-                [call(), (0..5).map(|_| call()).sum::<u64>()]
-            };
-            scope.spawn(calls).join().unwrap()
-        });
-        assert!(first > 0 || !packs, "{m}×{n}×{k} {along:?} packs, or this counts nothing");
-        assert_eq!(later, 0, "{m}×{n}×{k} {along:?}");
-        assert!(y.iter().all(|&value| value == k as f32 / 8.0));
+    for threads in [1, 2] {
+        for (m, n, k, along, packs) in cases {
+            let [first, later] = calls_of_a_product((m, n, k), along, threads);
+            assert!(first > 0 || !packs, "{m}×{n}×{k} {along:?} packs, or this counts nothing");
+            assert_eq!(later, 0, "{m}×{n}×{k} {along:?} on {threads} threads");
+        }
     }
+}
+
+/// The allocations of the first call of a product and of 20 more.
+fn calls_of_a_product((m, n, k): (usize, usize, usize), along: [char; 2], threads: usize) -> [u64; 2] {
+    let (program, signature) = product(m, n, k, along);
+    let options = Options { threads, ..Options::default() };
+    let executable = compile(&program, signature, &options).unwrap().executable;
+    let (a, b) = (vec![0.5f32; m * k], vec![0.25f32; k * n]);
+    let mut y = vec![0.0f32; m * n];
+    let calls = || {
+        let mut call = || {
+            let allocations = || ALLOCATIONS.get() + WORKERS.load(Ordering::Relaxed);
+            let before = allocations();
+            let [a_shape, b_shape, y_shape] = [[m * k], [k * n], [m * n]];
+            let inputs = [ArgRef::new(&a, &a_shape), ArgRef::new(&b, &b_shape)];
+            executable.call(&inputs, &mut [ArgMut::new(&mut y, &y_shape)]).unwrap();
+            allocations() - before
+        };
+        [call(), (0..20).map(|_| call()).sum::<u64>()]
+    };
+    // A thread of its own has nothing in store.
+    let counts = std::thread::scope(|scope| scope.spawn(calls).join().unwrap());
+    assert!(y.iter().all(|&value| value == k as f32 / 8.0));
+    counts
 }
 
 /// Mappings of memory that is executable and belongs to no file.

@@ -9,6 +9,9 @@
 //! kr · nc · s ≤ RHS_BYTES   the packed part of the right operand (kr: one or more blocks of kc) stays in the third
 //! ```
 //!
+//! A right operand that the caller has packed ([`packed`](super::packed)) is like one that a product has packed in one round. In it too
+//! the blocks of `k` are those of this file.
+//!
 //! The blocks of `k` are equal but for rounding, so none is a scrap, and depend on the shape and strides alone: they decide the order of
 //! summation. Everything else may depend on the number of workers, because it cannot be seen in the result.
 //!
@@ -20,14 +23,14 @@ pub(super) const RHS_BYTES: usize = 2 << 20;
 
 /// Steps along `k` between two visits to the result. More would be faster by one per cent, and less exact: a sum grows by one
 /// rounding error per step of a block, and one per block.
-const K_BLOCK: usize = 512;
+pub(super) const K_BLOCK: usize = 512;
 
 /// The same where the right operand is read once and from memory: then rows of it are read side by side, from beginning to end, and no
 /// more of them than the processor follows ahead of its reads.
 const K_STREAMS: usize = 16;
 
 /// Rows that share one packed block of the left operand; several tiles' heights, so that a panel fetched from the third cache is used often.
-const ROW_BLOCK: usize = 128;
+pub(super) const ROW_BLOCK: usize = 128;
 
 /// Right operands up to this size stay in the second cache and are read where they are.
 const DIRECT_BYTES: usize = 768 << 10;
@@ -51,12 +54,22 @@ pub(super) struct Shape {
     pub(super) k: usize,
     /// Bytes of an element.
     pub(super) size: usize,
-    /// Whether the rows of the right operand are contiguous.
-    pub(super) adjacent: bool,
+    pub(super) rhs: Rhs,
     /// Elements from one row of the left operand to the next, and from one column to the next.
     pub(super) lhs_strides: (isize, isize),
     /// Columns and rows of a tile for large products.
     pub(super) tile: (usize, usize),
+}
+
+/// How a right operand lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rhs {
+    /// Its rows are contiguous.
+    Adjacent,
+    /// They are not.
+    Scattered,
+    /// It is packed already.
+    Packed,
 }
 
 /// Extents of the blocks, in elements; none is 0.
@@ -80,13 +93,17 @@ pub(super) struct Blocking {
 
 /// The blocks for a product none of whose extents is 0.
 pub(super) fn blocking(shape: Shape, workers: usize) -> Blocking {
-    let Shape { m, n, k, size, adjacent, lhs_strides, tile: (width, height) } = shape;
+    let Shape { m, n, k, size, rhs, lhs_strides, tile: (width, height) } = shape;
     let from_memory = from_memory(n, k, size);
     let rows_in_place = height * if from_memory { 1 } else { PACKING_TILES };
-    let pack_rhs = !adjacent || (bytes(n, k, size) > DIRECT_BYTES && m > rows_in_place);
+    let pack_rhs = match rhs {
+        Rhs::Adjacent => bytes(n, k, size) > DIRECT_BYTES && m > rows_in_place,
+        Rhs::Scattered => true,
+        Rhs::Packed => false,
+    };
     let pack_lhs = n > PACKING_TILES * width && scattered(lhs_strides, size);
-    let streams = from_memory && !pack_rhs;
-    let k_block = even_parts(k, if streams { K_STREAMS } else { K_BLOCK }, 1);
+    let streams = from_memory && !pack_rhs && rhs != Rhs::Packed;
+    let k_block = if streams { even_parts(k, K_STREAMS, 1) } else { k_block(k) };
     let (mut columns, mut k_round) = (n, k);
     if pack_rhs {
         columns = even_parts(n, RHS_BYTES / size / k_block, width);
@@ -96,6 +113,11 @@ pub(super) fn blocking(shape: Shape, workers: usize) -> Blocking {
     let item = if workers == 1 { (rows, columns) } else { shares(m, columns, (width, height), rows, workers) };
     let height = if pack_lhs { height } else { height.min(rows_without_conflict(lhs_strides, size)) };
     Blocking { k_block, k_round: k_round.min(k), columns, item, streams, height, pack_lhs, pack_rhs }
+}
+
+/// Steps along `k` that one tile sums up, unless it reads the right operand where it is and from memory.
+pub(super) fn k_block(k: usize) -> usize {
+    even_parts(k, K_BLOCK, 1)
 }
 
 /// Whether a right operand is too large to be found in a cache, if it was there.
@@ -152,7 +174,8 @@ mod tests {
                     extents.into_iter().flat_map(move |k| {
                         let lhs = [(k as isize, 1), (1, m as isize), (1, 4096), (2, 6), (0, 0)];
                         lhs.into_iter().flat_map(move |lhs_strides| {
-                            [true, false].map(|adjacent| Shape { m, n, k, size, adjacent, lhs_strides, tile })
+                            let lies = [Rhs::Adjacent, Rhs::Scattered, Rhs::Packed];
+                            lies.map(|rhs| Shape { m, n, k, size, rhs, lhs_strides, tile })
                         })
                     })
                 })
@@ -188,9 +211,18 @@ mod tests {
     }
 
     #[test]
+    fn an_operand_packed_before_is_summed_up_as_one_packed_by_the_product() {
+        for shape in shapes().filter(|shape| shape.rhs == Rhs::Packed) {
+            let [before, by_product] =
+                [Rhs::Packed, Rhs::Scattered].map(|rhs| blocking(Shape { rhs, ..shape }, 1).k_block);
+            assert_eq!((before, before), (by_product, k_block(shape.k)), "{shape:?}");
+        }
+    }
+
+    #[test]
     fn every_worker_has_several_items_of_a_large_product() {
         let shape =
-            Shape { m: 1024, n: 1024, k: 1024, size: 4, adjacent: true, lhs_strides: (1024, 1), tile: (32, 14) };
+            Shape { m: 1024, n: 1024, k: 1024, size: 4, rhs: Rhs::Adjacent, lhs_strides: (1024, 1), tile: (32, 14) };
         for workers in [2, 4, 8, 16] {
             let Blocking { columns, item, .. } = blocking(shape, workers);
             let items = shape.m.div_ceil(item.0) * columns.div_ceil(item.1);

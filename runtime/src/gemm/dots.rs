@@ -7,8 +7,9 @@ use super::blocking;
 use super::kernel::{DOT_COLUMNS, Dot, Kernel, Scalar};
 use super::pack;
 use super::problem::Problem;
-use super::threads::{self, Items};
+use super::threads::Items;
 use super::workspace::Workspace;
+use crate::pool;
 
 /// Bytes of a row or column that a kernel passes over at a time: those of a few of each stay in the first cache.
 const STEP_BYTES: usize = 8 << 10;
@@ -28,7 +29,7 @@ pub(super) unsafe fn multiply<T: Scalar>(kernel: &Kernel<T>, problem: &Problem<T
     let share = n.div_ceil(if workers == 1 { 1 } else { 4 * workers }).next_multiple_of(DOT_COLUMNS);
     let items = Items::default();
     // SAFETY: the caller's promises; items have no columns in common.
-    threads::run(workers.min(n.div_ceil(share)), &|| unsafe { work(kernel, problem, &items, share) });
+    pool::together(workers.min(n.div_ceil(share)), &|_| unsafe { work(kernel, problem, &items, share) });
 }
 
 /// What each worker does: claim ranges of `share` columns until there are none.

@@ -6,12 +6,14 @@
 //! - How: the operands are cut into blocks that fit the caches (`blocking`), packed where they do not lie well (`pack`) and multiplied tile by
 //!   tile in registers (`kernel`), with the instructions that the processor turns out to have (`avx512`, `avx2`,
 //!   `portable`). Small operands are used where they are. `tiles` has the loops; products of a few rows may go another way (`dots`).
+//!   A right operand that serves many products can be packed once ([`packed`]).
 //! - Order: the order of summation depends on the shape, the strides and the processor, not on the number of threads, so the result has the same
 //!   bits for any number. `kernel` says why.
-//! - Threads: one below [`PARALLEL_WORK`] multiplications, else what the caller says. `threads` says how they share the work.
+//! - Threads: one below [`PARALLEL_WORK`] multiplications and inside an item of parallel work, else what the caller says, of the
+//!   [`pool`]. `threads` says how they share the work.
 //! - Memory: packed blocks are in memory that each thread keeps (`workspace`), a few MiB at most whatever the matrices' size. The first
-//!   product of its kind on a thread allocates it, later ones allocate nothing.
-//! - Failure: a program that has a large product starts rayon's pool when it is compiled ([`start_threads`]), so that a machine without
+//!   product of its kind on a thread allocates it, later ones allocate nothing; the pool's threads have it from the start.
+//! - Failure: a program that has a large product starts the threads when it is compiled ([`start_threads`]), so that a machine without
 //!   threads to give is an error then. If memory for packing runs out the process ends, as it does wherever Rust allocates: the
 //!   kernels cannot unwind into generated code.
 
@@ -23,6 +25,7 @@ mod blocking;
 mod dots;
 mod kernel;
 mod pack;
+pub mod packed;
 mod portable;
 mod problem;
 mod threads;
@@ -32,11 +35,12 @@ mod workspace;
 #[cfg(test)]
 mod tests;
 
-use std::error::Error;
-use std::sync::OnceLock;
-
 use kernel::{Kernel, Scalar};
 use problem::{Matrix, Problem};
+
+use crate::pool;
+
+pub(crate) use workspace::reserve as reserve_workspace;
 
 /// The number of multiplications from which on threads are used: about 40 µs of work for one core, several times what
 /// waking another costs.
@@ -50,42 +54,33 @@ pub const GEMM_F64: &str = "pb_gemm_f64";
 
 /// The symbols of the kernels, and their addresses in this process.
 #[must_use]
-pub fn symbols() -> [(&'static str, *const u8); 2] {
-    [(GEMM_F32, pb_gemm_f32 as *const u8), (GEMM_F64, pb_gemm_f64 as *const u8)]
+pub fn symbols() -> [(&'static str, *const u8); 6] {
+    [
+        (GEMM_F32, pb_gemm_f32 as *const u8),
+        (GEMM_F64, pb_gemm_f64 as *const u8),
+        (packed::PACK_F32, packed::pullback_pack_f32 as *const u8),
+        (packed::PACK_F64, packed::pullback_pack_f64 as *const u8),
+        (packed::GEMM_PACKED_F32, packed::pullback_gemm_packed_f32 as *const u8),
+        (packed::GEMM_PACKED_F64, packed::pullback_gemm_packed_f64 as *const u8),
+    ]
 }
 
-/// Starts rayon's global pool if a product of this size would use it, unless it runs already. A program that wants a pool with settings of its
-/// own builds it before it compiles.
+/// Starts the threads of the [`pool`] that a product of this size would use, unless they run already.
 ///
 /// # Errors
-/// If the threads could not be started, in words; then and from then on.
+/// If a thread could not be started, in words; then and from then on.
 pub fn start_threads(m: usize, n: usize, k: usize, threads: usize) -> Result<(), String> {
-    static STARTED: OnceLock<Result<(), String>> = OnceLock::new();
-    if workers_wanted(m, n, k, threads) == 1 { Ok(()) } else { STARTED.get_or_init(start_pool).clone() }
+    pool::start(if is_large(m, n, k) { threads } else { 1 })
 }
 
-fn start_pool() -> Result<(), String> {
-    match rayon::ThreadPoolBuilder::new().build_global() {
-        Ok(()) => Ok(()),
-        // Without a cause the pool was there before.
-        Err(error) => match error.source() {
-            None => Ok(()),
-            Some(cause) => Err(format!("the threads for matrix products could not be started: {cause}")),
-        },
-    }
+/// Whether a product is worth more than one thread.
+fn is_large(m: usize, n: usize, k: usize) -> bool {
+    m.saturating_mul(n).saturating_mul(k) >= PARALLEL_WORK
 }
 
-/// How many threads may work on a product: 1, or as many as the caller says, where 0 are all of the pool.
-fn workers_wanted(m: usize, n: usize, k: usize, threads: usize) -> usize {
-    let work = m.saturating_mul(n).saturating_mul(k);
-    if work < PARALLEL_WORK { 1 } else { threads }
-}
-
+/// How many threads may work on a product for which the caller allows `threads`, where 0 are all of the machine.
 fn workers(m: usize, n: usize, k: usize, threads: usize) -> usize {
-    match workers_wanted(m, n, k, threads) {
-        0 => rayon::current_num_threads(),
-        workers => workers,
-    }
+    if is_large(m, n, k) && !pool::is_worker() { pool::workers(threads) } else { 1 }
 }
 
 macro_rules! kernel {
@@ -93,7 +88,7 @@ macro_rules! kernel {
         #[doc = concat!("The kernel for `", stringify!($ty), "`: `out` is `m × n`, `lhs` `m × k`, `rhs` `k × n`.")]
         ///
         /// Strides are in elements, `_rs` from one row to the next and `_cs` from one column to the next. `accumulate` is 0 or 1.
-        /// `threads` is how many threads may be used, 0 for all of rayon's pool.
+        /// `threads` is how many threads may be used, 0 for as many as the machine runs at once.
         ///
         /// # Safety
         /// Every element of the three matrices is inside memory valid for reading (for writing in the case of `out`), `out`

@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+use super::packed::{PACKED_WIDTH, packed_elements};
 use super::*;
 
 trait Float: Scalar + PartialEq + Into<f64> {
@@ -112,6 +113,28 @@ impl Case {
 
 /// The result of a kernel, and what was there before.
 fn run<T: Float>(kernel: &Kernel<T>, case: Case, workers: usize) -> [Stored<T>; 2] {
+    // SAFETY: the matrices are inside their vectors, and the kernel is one of this processor.
+    compute(case, |problem| unsafe { multiply(kernel, problem, workers) })
+}
+
+/// The same with the right operand packed before, each strip by itself, into memory without a value in it.
+fn run_packed<T: Float>(kernel: &Kernel<T>, case: Case, workers: usize) -> [Stored<T>; 2] {
+    compute(case, |problem| {
+        let Problem { n, k, rhs, .. } = problem;
+        let mut copy = vec![T::from_f64(f64::NAN); packed_elements(k, n)];
+        let to = copy.as_mut_ptr();
+        // SAFETY: as for `run`; strips are packed to where they belong.
+        unsafe {
+            for column in (0..n).step_by(PACKED_WIDTH).rev() {
+                packed::pack(kernel, k, PACKED_WIDTH.min(n - column), rhs.from(0, column), to.add(k * column));
+            }
+            let rhs = Matrix { start: to.cast_const(), row_stride: 0, column_stride: 0 };
+            packed::multiply(kernel, &Problem { rhs, ..problem }, workers);
+        }
+    })
+}
+
+fn compute<T: Float>(case: Case, product: impl FnOnce(Problem<T>)) -> [Stored<T>; 2] {
     let Case { m, n, k, layouts, accumulate } = case;
     let (lhs, rhs) = case.operands();
     let before = || {
@@ -134,15 +157,17 @@ fn run<T: Float>(kernel: &Kernel<T>, case: Case, workers: usize) -> [Stored<T>; 
         rhs: matrix(&rhs),
         accumulate,
     };
-    // SAFETY: the matrices are inside their vectors, and the kernel is one of this processor.
-    unsafe { multiply(kernel, problem, workers) };
+    product(problem);
     [out, before()]
 }
 
 /// Checks a result element by element, and that nothing else is written.
 fn check<T: Float>(kernel: &Kernel<T>, case: Case) {
+    check_result(kernel, case, run(kernel, case, 1));
+}
+
+fn check_result<T: Float>(kernel: &Kernel<T>, case: Case, [out, before]: [Stored<T>; 2]) {
     let Case { m, n, k, accumulate, .. } = case;
-    let [out, before] = run(kernel, case, 1);
     let (lhs, rhs) = case.operands::<T>();
     let rows: Vec<f64> = (0..m * k).map(|i| lhs.at(i / k, i % k)).collect();
     let columns: Vec<f64> = (0..n * k).map(|i| rhs.at(i % k, i / k)).collect();
@@ -262,6 +287,75 @@ fn the_number_of_threads_does_not_change_the_bits() {
 }
 
 #[test]
+fn products_with_a_packed_operand_match_the_definition() {
+    fn test<T: Float>(kernel: &Kernel<T>) {
+        for m in [0, 1, 2, 13, 15, 29] {
+            for n in [0, 1, 3, 17, 32, 63, 64, 65, 130] {
+                for k in [0, 1, 7, 33] {
+                    for layouts in [CONTIGUOUS, [Rows, Columns, Columns], [Columns, Rows, Scattered]] {
+                        let case = Case { m, n, k, layouts, accumulate: (m + n + k) % 2 == 0 };
+                        check_result(kernel, case, run_packed(kernel, case, 1));
+                    }
+                }
+            }
+        }
+    }
+    every_kernel!(test);
+}
+
+#[test]
+fn packing_before_or_by_the_product_and_the_number_of_threads_do_not_change_the_bits() {
+    fn test<T: Float>(kernel: &Kernel<T>) {
+        for (m, n, k) in [(20, 40, 33), (17, 100, 511), (64, 130, 513), (130, 200, 1030), (40, 1100, 1100)] {
+            for layouts in [CONTIGUOUS, [Columns, Columns, Rows], [Rows, Scattered, Columns], [Scattered; 3]] {
+                let case = Case { m, n, k, layouts, accumulate: m % 2 == 0 };
+                let bits = |[out, _]: [Stored<T>; 2]| out.memory.iter().map(|value| value.bits()).collect::<Vec<_>>();
+                let plain = bits(run(kernel, case, 1));
+                for workers in [1, 2, 16] {
+                    let packed = bits(run_packed(kernel, case, workers));
+                    assert!(plain == packed, "{} {case:?} with {workers} workers", kernel.name);
+                }
+            }
+        }
+    }
+    every_kernel!(test);
+}
+
+#[test]
+fn strips_of_columns_can_be_packed_and_multiplied_by_themselves() {
+    let (m, n, k) = (3, 2 * PACKED_WIDTH + 5, 4);
+    assert_eq!((packed_elements(k, n), packed_elements(0, n), packed_elements(k, 0)), (3 * 64 * 4, 0, 0));
+    assert_eq!((packed_elements(2, usize::MAX), packed_elements(usize::MAX, 2)), (usize::MAX, usize::MAX));
+    let rhs: Vec<f64> = (0..k * n).map(|i| (i % 11) as f64).collect();
+    let lhs: Vec<f64> = (0..m * k).map(|i| (i % 7) as f64).collect();
+    let mut copy = vec![f64::NAN; packed_elements(k, n)];
+    let mut out = vec![f64::NAN; m * n];
+    let expected = |row: usize, column: usize| (0..k).map(|p| lhs[p * m + row] * rhs[p * n + column]).sum::<f64>();
+    for accumulate in [0, 1] {
+        for (column, columns) in [(64, 69), (0, 64)] {
+            // SAFETY: the columns are inside `rhs` and `out`, their places inside `copy`; `lhs` lies by columns.
+            unsafe {
+                let strip = copy.as_mut_ptr().add(k * column);
+                packed::pullback_pack_f64(k, columns, rhs.as_ptr().add(column), n as isize, 1, strip);
+                let (o, l) = (out.as_mut_ptr().add(column), lhs.as_ptr());
+                let (rows, step) = (n as isize, m as isize);
+                packed::pullback_gemm_packed_f64(m, columns, k, o, rows, 1, l, 1, step, strip, accumulate, 1);
+            }
+        }
+        let times = (accumulate + 1) as f64;
+        assert!((0..m * n).all(|i| out[i] == times * expected(i / n, i % n)));
+    }
+}
+
+#[test]
+fn strips_are_made_of_whole_panels() {
+    fn test<T: Float>(kernel: &Kernel<T>) {
+        assert_eq!(PACKED_WIDTH % kernel.large().0, 0, "{}", kernel.name);
+    }
+    every_kernel!(test);
+}
+
+#[test]
 fn the_kernels_called_by_generated_code_take_every_argument_at_its_place() {
     let (lhs, rhs) = ([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [1.0, 0.5, 0.25, 10.0, 100.0, 1000.0]);
     let mut out = [f64::NAN; 4];
@@ -276,13 +370,14 @@ fn the_kernels_called_by_generated_code_take_every_argument_at_its_place() {
 }
 
 #[test]
-fn the_pool_is_started_once_however_often_it_is_asked_for() {
-    for threads in [0, 3, 0] {
-        assert_eq!(start_threads(1 << 10, 1 << 10, 1 << 10, threads), Ok(()));
-    }
-    // The pool is there: building it once more is refused.
-    assert!(rayon::ThreadPoolBuilder::new().build_global().is_err());
-    assert_eq!(start_pool(), Ok(()));
+fn a_product_is_computed_by_one_thread_where_it_is_small_or_inside_parallel_work() {
+    assert_eq!([workers(64, 64, 64, 3), workers(256, 256, 256, 3), workers(256, 256, 256, 1)], [1, 3, 1]);
+    assert_eq!(workers(usize::MAX, 2, 2, 0), pool::workers(0));
+    pool::run(2, 2, &|_, _| {
+        // Alone with both items if another test has the pool.
+        assert_eq!(workers(256, 256, 256, 3), if pool::is_worker() { 1 } else { 3 });
+    });
+    assert_eq!(start_threads(1 << 10, 1 << 10, 1 << 10, 3), Ok(()));
 }
 
 #[test]

@@ -5,10 +5,7 @@
 //! before it are done, which a second counter tells.
 //!
 //! No wait can last for ever: a worker waits for items claimed earlier, and whoever claimed those is executing them, or waits for
-//! still earlier ones. So it does not matter how many of rayon's threads are free to help; one is enough.
-//!
-//! Allocation: none with one worker. With several, rayon's `join` keeps its jobs on the stack; rayon's own queues allocate when they grow,
-//! and one block for every few dozen calls that come from outside its pool.
+//! still earlier ones. So it does not matter how many threads of the [`pool`](crate::pool) come to help.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -45,14 +42,5 @@ impl Items {
     /// The worker has done an item.
     pub(super) fn finish(&self) {
         self.done.fetch_add(1, Ordering::Release);
-    }
-}
-
-/// Calls `work` once per worker, on as many threads as rayon has free, and returns when all calls have.
-pub(super) fn run(workers: usize, work: &(impl Fn() + Sync)) {
-    if workers <= 1 {
-        work();
-    } else {
-        rayon::join(|| run(workers / 2, work), || run(workers - workers / 2, work));
     }
 }

@@ -3,12 +3,14 @@
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
-use super::blocking::{Blocking, Shape, blocking};
+use super::blocking::{Blocking, Rhs, Shape, blocking};
 use super::kernel::{Family, Kernel, Scalar, Tile, TileFn};
 use super::pack;
+use super::packed::{self, Panels};
 use super::problem::{Matrix, Problem};
-use super::threads::{self, Items};
+use super::threads::Items;
 use super::workspace::Workspace;
+use crate::pool;
 
 /// The elements of the largest tile of any kernel.
 pub(super) const TILE_ELEMENTS: usize = 512;
@@ -24,8 +26,8 @@ struct Tiled<'a, T: 'static> {
     kernel: &'a Kernel<T>,
     problem: &'a Problem<T>,
     blocking: Blocking,
-    /// The packed part of the right operand: for each block of `k` in the round its panels, all of the full width.
-    packed: *mut T,
+    /// The right operand, as far as it is packed in a round; `None` if it is read where it is.
+    packed: Option<Panels<T>>,
     /// Items per round: those that pack, and those that multiply.
     packs: usize,
     products: usize,
@@ -43,28 +45,65 @@ unsafe impl<T: Scalar> Sync for Tiled<'_, T> {}
 /// # Safety
 /// The matrices are valid, no extent is 0, and the processor has the kernel's instructions.
 pub(super) unsafe fn multiply<T: Scalar>(kernel: &Kernel<T>, problem: &Problem<T>, workers: usize) {
-    let &Problem { m, n, k, rhs, .. } = problem;
-    let tile = kernel.large();
-    let lhs_strides = (problem.lhs.row_stride, problem.lhs.column_stride);
-    let shape = Shape { m, n, k, size: size_of::<T>(), adjacent: rhs.column_stride == 1, lhs_strides, tile };
-    let blocking = blocking(shape, workers);
-    let panels = blocking.columns.div_ceil(tile.0);
-    let elements = if blocking.pack_rhs { blocking.k_round * panels * tile.0 } else { 0 };
-    let space = Workspace::take(elements * size_of::<T>());
-    let k_rounds = k.div_ceil(blocking.k_round);
-    let tiled = Tiled {
-        kernel,
-        problem,
-        blocking,
-        packed: space.start(),
-        packs: if blocking.pack_rhs { panels.div_ceil(PACK_PANELS) } else { 0 },
-        products: m.div_ceil(blocking.item.0) * blocking.columns.div_ceil(blocking.item.1),
-        k_rounds,
-        rounds: k_rounds * n.div_ceil(blocking.columns),
-        items: Items::default(),
-    };
+    let rhs = if problem.rhs.column_stride == 1 { Rhs::Adjacent } else { Rhs::Scattered };
+    let blocking = blocking(shape(kernel, problem, rhs), workers);
+    let Blocking { k_round, columns, pack_rhs, .. } = blocking;
+    let (width, _) = kernel.large();
+    let padded = columns.next_multiple_of(width);
+    let space = Workspace::take(if pack_rhs { k_round * padded * size_of::<T>() } else { 0 });
+    // One strip, which is packed anew in every round.
+    let packed = pack_rhs.then(|| Panels { start: space.start(), width: padded, strip: k_round * padded });
+    let packs = if pack_rhs { padded.div_ceil(PACK_PANELS * width) } else { 0 };
     // SAFETY: the caller's promises.
-    threads::run(workers.min(tiled.products), &|| unsafe { tiled.work() });
+    unsafe { Tiled::new(kernel, problem, blocking, packed, packs).run(workers) };
+}
+
+/// Computes a product whose right operand was packed by [`packed::pack`], to `problem.rhs.start`.
+///
+/// # Safety
+/// As for [`multiply`].
+pub(super) unsafe fn multiply_packed<T: Scalar>(kernel: &Kernel<T>, problem: &Problem<T>, workers: usize) {
+    let blocking = blocking(shape(kernel, problem, Rhs::Packed), workers);
+    // Nothing is written there: there are no items that pack.
+    let packed = packed::panels(problem.rhs.start.cast_mut(), problem.k);
+    // SAFETY: the caller's promises.
+    unsafe { Tiled::new(kernel, problem, blocking, Some(packed), 0).run(workers) };
+}
+
+fn shape<T: Scalar>(kernel: &Kernel<T>, problem: &Problem<T>, rhs: Rhs) -> Shape {
+    let &Problem { m, n, k, lhs, .. } = problem;
+    let lhs_strides = (lhs.row_stride, lhs.column_stride);
+    Shape { m, n, k, size: size_of::<T>(), rhs, lhs_strides, tile: kernel.large() }
+}
+
+impl<'a, T: Scalar> Tiled<'a, T> {
+    fn new(
+        kernel: &'a Kernel<T>,
+        problem: &'a Problem<T>,
+        blocking: Blocking,
+        packed: Option<Panels<T>>,
+        packs: usize,
+    ) -> Self {
+        let &Problem { m, n, k, .. } = problem;
+        let k_rounds = k.div_ceil(blocking.k_round);
+        Self {
+            kernel,
+            problem,
+            blocking,
+            packed,
+            packs,
+            products: m.div_ceil(blocking.item.0) * blocking.columns.div_ceil(blocking.item.1),
+            k_rounds,
+            rounds: k_rounds * n.div_ceil(blocking.columns),
+            items: Items::default(),
+        }
+    }
+
+    /// Does all items, on up to `workers` threads.
+    unsafe fn run(&self, workers: usize) {
+        // SAFETY: the caller's promises.
+        pool::together(workers.min(self.products), &|_| unsafe { self.work() });
+    }
 }
 
 impl<T: Scalar> Tiled<'_, T> {
@@ -84,9 +123,9 @@ impl<T: Scalar> Tiled<'_, T> {
             let start = round * per_round;
             // SAFETY: the caller's promises; phases are kept apart by waiting.
             unsafe {
-                if index < self.packs {
+                if let (Some(packed), true) = (&self.packed, index < self.packs) {
                     self.items.wait_for(start);
-                    self.pack(round, index);
+                    self.pack(packed, round, index);
                 } else {
                     self.items.wait_for(start + self.packs);
                     self.product(round, index - self.packs, &mut lhs);
@@ -103,16 +142,8 @@ impl<T: Scalar> Tiled<'_, T> {
         ([step, self.problem.k.min(step + k_round)], [column, self.problem.n.min(column + columns)])
     }
 
-    /// Where the panel with a column is packed, for the block of `k` that begins at `step`; both are counted from the start of the round.
-    unsafe fn panel(&self, step: usize, column: usize, steps: usize) -> *mut T {
-        let width = self.kernel.large().0;
-        let padded = self.blocking.columns.next_multiple_of(width);
-        // SAFETY: the packed part has `k_round · padded` elements; `column` is that of a panel.
-        unsafe { self.packed.add(step * padded + column * steps) }
-    }
-
     /// Packs some panels of a round.
-    unsafe fn pack(&self, round: usize, index: usize) {
+    unsafe fn pack(&self, packed: &Panels<T>, round: usize, index: usize) {
         let ([from, to], [first, end]) = self.round(round);
         let width = self.kernel.large().0;
         let start = first + index * PACK_PANELS * width;
@@ -122,7 +153,7 @@ impl<T: Scalar> Tiled<'_, T> {
                 // SAFETY: the part is inside the matrix, and its place is packed by this item alone.
                 unsafe {
                     let part = self.problem.rhs.from(step, column);
-                    let panel = self.panel(step - from, column - first, steps);
+                    let panel = packed.at(step - from, column - first, steps);
                     pack::rhs(self.kernel, part, steps, width.min(end - column), panel, width);
                 }
             }
@@ -154,9 +185,8 @@ impl<T: Scalar> Tiled<'_, T> {
 
     /// Multiplies a block of the left operand by a range of columns; the round begins at column `first`.
     unsafe fn panels(&self, block: &Block, lhs: pack::Lhs<T>, first: usize, range: Range<usize>) {
-        let pack_rhs = self.blocking.pack_rhs;
         let vectors = match self.problem {
-            _ if pack_rhs => self.kernel.families[1].vectors,
+            _ if self.packed.is_some() => self.kernel.families[1].vectors,
             // With so few steps the results are most of the memory traffic: long rows of them are written.
             problem if problem.k <= WIDE_STEPS => self.kernel.widest(1),
             problem => self.kernel.widest(problem.m),
@@ -167,8 +197,8 @@ impl<T: Scalar> Tiled<'_, T> {
             let columns = (family.vectors * self.kernel.lanes).min(range.end - column);
             // SAFETY: the panel is inside the matrix, or packed.
             unsafe {
-                let (rhs, rhs_step) = if pack_rhs {
-                    let panel = self.panel(block.in_round, column - first, block.steps);
+                let (rhs, rhs_step) = if let Some(packed) = &self.packed {
+                    let panel = packed.at(block.in_round, column - first, block.steps);
                     (panel.cast_const(), self.kernel.large().0 as isize)
                 } else {
                     let part = self.problem.rhs.from(block.step, column);

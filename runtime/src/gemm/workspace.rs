@@ -2,19 +2,38 @@
 //!
 //! Each thread keeps what it has once used, so that after the first product of its kind a call allocates nothing. What it keeps is bounded by
 //! the blocks of [`blocking`](super::blocking), not by the matrices: for a thread that calls a kernel
-//! [`RHS_BYTES`](super::blocking::RHS_BYTES) and one panel, and for each that computes half a MiB or so for the left operand, where that is packed. It
+//! [`RHS_BYTES`](super::blocking::RHS_BYTES), and for each that computes half a MiB or so for the left operand, where that is packed. It
 //! is freed when the thread ends.
 //!
-//! A buffer is taken out of the thread's store while it is in use. A thread that waits for others may be given another product to compute
-//! meanwhile; it then finds the store without that buffer and makes a second one, which is kept as well.
+//! A buffer is taken out of the thread's store while it is in use: by a product one for each operand.
+//!
+//! Which worker of the pool helps with which product is left to chance, so a worker could need memory in a call that is not the first.
+//! Workers therefore [`reserve`] all they can ever need when they start. Memory that is never touched costs addresses only.
 
 use std::alloc::{Layout, handle_alloc_error};
 use std::cell::RefCell;
 
+use super::blocking::{K_BLOCK, RHS_BYTES, ROW_BLOCK};
+use super::pack::lhs_elements;
 use crate::memory::{ALIGNMENT, AlignedBytes};
+
+/// The most bytes that a block of the left operand takes.
+const LHS_BYTES: usize = {
+    let single = lhs_elements::<f32>(ROW_BLOCK, K_BLOCK) * size_of::<f32>();
+    let double = lhs_elements::<f64>(ROW_BLOCK, K_BLOCK) * size_of::<f64>();
+    if single > double { single } else { double }
+};
 
 thread_local! {
     static FREE: RefCell<Vec<AlignedBytes>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Puts what any product may need into this thread's store. What there is no memory for is left until it is needed.
+pub(crate) fn reserve() {
+    let _ = FREE.try_with(|free| {
+        let buffers = [RHS_BYTES, LHS_BYTES].map(|bytes| AlignedBytes::uninitialised(bytes, "packed matrices").ok());
+        free.borrow_mut().extend(buffers.into_iter().flatten());
+    });
 }
 
 /// A buffer on loan from the thread's store; dropping it gives it back.
@@ -65,6 +84,17 @@ impl Drop for Workspace {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_worker_reserves_serves_the_largest_blocks_of_both_operands() {
+        reserve();
+        let sizes = || FREE.with(|free| free.borrow().iter().map(AlignedBytes::len).collect::<Vec<_>>());
+        let reserved = sizes();
+        let both = (Workspace::take(RHS_BYTES), Workspace::take(LHS_BYTES));
+        assert_eq!(sizes(), [0; 0], "the store had both");
+        drop(both);
+        assert_eq!(sizes().len(), reserved.len());
+    }
 
     #[test]
     fn a_buffer_is_used_again_and_grows_only_when_too_small() {
