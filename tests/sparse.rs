@@ -186,6 +186,66 @@ func @f(%x: f64[12]) -> (f64[12], f64) {
     check(text, &[floats(&[12], irregular())], &[0]);
 }
 
+/// The compressed Jacobian's side and its elements.
+fn elements(text: &str, inputs: &[Array]) -> (Side, Vec<((usize, usize), f64)>) {
+    let (module, f) = load(text);
+    let pattern = jacobian_sparsity(&module, f, &[0], &vec![None; inputs.len()]).unwrap();
+    let sparse = sparse_jacobian(&module, f, &[0], pattern.clone()).unwrap_or_else(|e| panic!("{e}"));
+    let mut all = Module::clone(&module);
+    let id = all.add(sparse.function.clone());
+    let all = verify(all).unwrap();
+    let values = sparse.values(&evaluate(&all, id, inputs).unwrap()[0].to_f64()).unwrap();
+    (sparse.coloring.side, pattern.entries().zip(values).collect())
+}
+
+#[test]
+fn the_mode_that_a_function_refuses_is_not_the_one_taken() {
+    // Columns and rows take the same colours, so columns would be taken, but a vjp rule has no columns. The rule claims a slope of 3.
+    let ruled = "
+func @f(%x: f64[2]) -> f64[2] {
+  %z = custom_derivative %x, rule=vjp : f64[2]
+    primal(%a: f64[2]) {
+      %r = floor %a : f64[2]
+      yield %r
+    }
+    vjp(%b: f64[2], %y: f64[2], %ct: f64[2]) {
+      %three = constant 3.0 : f64[2]
+      %s = mul %ct, %three : f64[2]
+      yield %s
+    }
+  return %z
+}
+";
+    let (side, found) = elements(ruled, &[floats(&[2], irregular())]);
+    assert_eq!(side, Side::Rows);
+    assert_eq!(found, [((0, 0), 3.0), ((0, 1), 0.0), ((1, 0), 0.0), ((1, 1), 3.0)]);
+    // One row would be one product, but a loop without a bound has no rows.
+    let unbounded = "
+func @f(%x: f64[2]) -> f64 {
+  %s = reduce add %x, axes=[0] : f64
+  %zero = constant 0 : i32
+  %y, %n = while %s, %zero, consts=0 : f64, i32
+    cond(%a: f64, %i: i32) {
+      %two = constant 2 : i32
+      %go = compare lt %i, %two : bool
+      yield %go
+    }
+    body(%b: f64, %j: i32) {
+      %c = add %b, %b : f64
+      %one = constant 1 : i32
+      %k = add %j, %one : i32
+      yield %c, %k
+    }
+  return %y
+}
+";
+    let (module, f) = load(unbounded);
+    let known = jacobian_sparsity(&module, f, &[0], &[None]).unwrap();
+    assert_eq!(color(&known).side, Side::Rows);
+    let (side, found) = elements(unbounded, &[floats(&[2], irregular())]);
+    assert_eq!((side, found), (Side::Columns, vec![((0, 0), 4.0), ((0, 1), 4.0)]));
+}
+
 #[test]
 fn a_rule_of_the_users_may_have_entries_where_the_primal_has_none() {
     // The derivative of floor is zero; the rule says that it is the identity.

@@ -28,15 +28,18 @@ pub struct Coloring {
 /// Colours columns or rows, whichever takes fewer colours; columns if it is the same.
 #[must_use]
 pub fn color(pattern: &SparsityPattern) -> Coloring {
+    let [columns, rows] = [Side::Columns, Side::Rows].map(|side| color_side(pattern, side));
+    if columns.colors <= rows.colors { columns } else { rows }
+}
+
+/// Colours columns, or rows, where only the one kind of product can be had.
+pub(super) fn color_side(pattern: &SparsityPattern, side: Side) -> Coloring {
     let transposed = pattern.transpose();
-    let columns = greedy(&transposed, pattern);
-    let rows = greedy(pattern, &transposed);
-    let count = |color: &[usize]| color.iter().max().map_or(1, |&most| most + 1);
-    if count(&columns) <= count(&rows) {
-        Coloring { side: Side::Columns, colors: count(&columns), color: columns }
-    } else {
-        Coloring { side: Side::Rows, colors: count(&rows), color: rows }
-    }
+    let color = match side {
+        Side::Columns => greedy(&transposed, pattern),
+        Side::Rows => greedy(pattern, &transposed),
+    };
+    Coloring { side, colors: color.iter().max().map_or(1, |&most| most + 1), color }
 }
 
 /// Colours the rows of `of`, whose transpose is `across`.

@@ -16,6 +16,7 @@ use pullback_ir::{Builder, DType, Elements, FuncId, Function, Literal, Module, S
 
 use crate::error::Error;
 
+use coloring::color_side;
 pub use coloring::{Coloring, Side, color};
 pub use pattern::SparsityPattern;
 
@@ -102,7 +103,8 @@ impl SparseJacobian {
     }
 }
 
-/// The function that computes the elements of the pattern with one product per colour, by forward mode if columns take no more colours than rows.
+/// The function that computes the elements of the pattern with one product per colour, by forward mode if columns take no more colours than rows. If the function has no
+/// derivative in the mode that would need fewer products (forward mode refuses a `vjp` rule, reverse mode a `while` without a bound), it is the other mode.
 ///
 /// # Errors
 /// As [`jacobian_sparsity`] and [`vjp`](crate::vjp()); [`Error::User`] if no result is floating-point, results and parameters differ in element type or the pattern is not of this function's size.
@@ -133,13 +135,9 @@ pub fn sparse_jacobian(
     if let Some(other) = floats.iter().chain(&params).find(|ty| ty.dtype != first.dtype) {
         return Err(Error::User(format!("a Jacobian between {first} and {other}, expected one element type")));
     }
-    let coloring = color(&pattern);
+    let (coloring, product) = colored_product(module, func, wrt, &pattern)?;
     let seeds = if coloring.side == Side::Columns { &params } else { &floats };
     let mut all = Module::clone(module);
-    let product = match coloring.side {
-        Side::Columns => pullback_autodiff::jvp(module, func, wrt)?,
-        Side::Rows => pullback_autodiff::vjp(module, func, wrt)?,
-    };
     let product = all.add(product);
     let all = verify(all)?;
     let plain = source.params().len();
@@ -153,6 +151,32 @@ pub fn sparse_jacobian(
     let function = wrapper(&all, source, batched, seeds, &coloring, &name)?;
     let function = pullback_ir::rewrite::inline_calls(&with(&all, &function)?, &function)?;
     Ok(SparseJacobian { function, pattern, coloring })
+}
+
+/// The groups and the function that makes the product with one of them: of the other side if this kind of product cannot be had of the function.
+fn colored_product(
+    module: &Verified<Module>,
+    func: FuncId,
+    wrt: &[usize],
+    pattern: &SparsityPattern,
+) -> Result<(Coloring, Function), Error> {
+    let product = |side: Side| match side {
+        Side::Columns => pullback_autodiff::jvp(module, func, wrt),
+        Side::Rows => pullback_autodiff::vjp(module, func, wrt),
+    };
+    let coloring = color(pattern);
+    let error = match product(coloring.side) {
+        Ok(function) => return Ok((coloring, function)),
+        Err(error) => error,
+    };
+    if !matches!(error, pullback_autodiff::Error::NoRule { .. }) {
+        return Err(error.into());
+    }
+    let other = if coloring.side == Side::Columns { Side::Rows } else { Side::Columns };
+    match product(other) {
+        Ok(function) => Ok((color_side(pattern, other), function)),
+        Err(_) => Err(error.into()),
+    }
 }
 
 /// The module, verified with the function in it.

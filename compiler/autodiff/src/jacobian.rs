@@ -15,7 +15,8 @@ use crate::trace::joint;
 /// How a Jacobian is computed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum JacobianMode {
-    /// Forward if there are no more elements in the parameters than in the results, else reverse.
+    /// Forward if there are no more elements in the parameters than in the results, else reverse; and the other one if the function has no derivative in that mode
+    /// (forward mode refuses a `vjp` rule, reverse mode a `while` without a bound).
     #[default]
     Auto,
     /// By columns: one JVP for each element of the parameters.
@@ -38,7 +39,8 @@ pub fn jacobian(module: &Verified<Module>, func: FuncId, wrt: &[usize], mode: Ja
     Jacobian::new(&source, wrt)?.build(module, mode, &format!("{}_jacobian", source.name))
 }
 
-/// The Hessian of the first result, a floating-point scalar, with respect to the parameters in `wrt`: the Jacobian, by columns, of the gradient.
+/// The Hessian of the first result, a floating-point scalar, with respect to the parameters in `wrt`: the Jacobian of the gradient, by columns, or by rows if the gradient
+/// has no derivative in forward mode.
 ///
 /// `@f_hessian` takes the parameters of `func`; for each pair of parameters in `wrt`, of shapes `m…` and `n…`, it returns a tensor of shape `m… n…`, pairs in
 /// row-major order.
@@ -48,7 +50,7 @@ pub fn jacobian(module: &Verified<Module>, func: FuncId, wrt: &[usize], mode: Ja
 pub fn hessian(module: &Verified<Module>, func: FuncId, wrt: &[usize]) -> Result<Function, Error> {
     let gradient = gradient(module, func, wrt)?;
     let name = &module.function(func).name;
-    Jacobian::new(&gradient, wrt)?.build(module, JacobianMode::Forward, &format!("{name}_hessian"))
+    Jacobian::new(&gradient, wrt)?.build(module, JacobianMode::Auto, &format!("{name}_hessian"))
 }
 
 /// The product of the Hessian of the first result, a floating-point scalar, with a vector: the JVP of the gradient, without the Hessian.
@@ -129,21 +131,29 @@ impl<'a> Jacobian<'a> {
     fn build(&self, module: &Module, mode: JacobianMode, name: &str) -> Result<Function, Error> {
         let rows: usize = self.outputs.iter().map(Type::elements).sum();
         let columns: usize = self.inputs.iter().map(Type::elements).sum();
-        let forward = match mode {
-            JacobianMode::Auto => columns <= rows,
-            JacobianMode::Forward => true,
-            JacobianMode::Reverse => false,
+        if rows == 0 || columns == 0 {
+            let b = Builder::new(module, name);
+            params(&b, self.source);
+            let results: Vec<Value> = self.pairs().map(|(output, input)| self.zeros(&b, output, input)).collect();
+            return finish(module, b, &results, "jacobian");
+        }
+        let by = |forward: bool| {
+            let b = Builder::new(module, name);
+            let params = params(&b, self.source);
+            let results = match forward {
+                true => self.by_columns(&b, &params, columns),
+                false => self.by_rows(&b, &params, rows),
+            };
+            finish(module, b, &results?, "jacobian")
         };
-        let b = Builder::new(module, name);
-        let params = params(&b, self.source);
-        let results = if rows == 0 || columns == 0 {
-            self.pairs().map(|(output, input)| self.zeros(&b, output, input)).collect()
-        } else if forward {
-            self.by_columns(&b, &params, columns)?
-        } else {
-            self.by_rows(&b, &params, rows)?
-        };
-        finish(module, b, &results, "jacobian")
+        match mode {
+            JacobianMode::Forward => by(true),
+            JacobianMode::Reverse => by(false),
+            JacobianMode::Auto => match by(columns <= rows) {
+                Err(error @ Error::NoRule { .. }) => by(columns > rows).map_err(|_| error),
+                found => found,
+            },
+        }
     }
 
     fn pairs(&self) -> impl Iterator<Item = (usize, usize)> + '_ {

@@ -13,7 +13,8 @@
 //! [`value_and_grad`], [`linearize()`] and [`transpose()`] compose these (`compose.rs`). After Frostig et al.,
 //! "Decomposing reverse-mode automatic differentiation", and Radul et al., "You Only Linearize Once".
 //!
-//! Instructions with regions are differentiated and transposed in `control/`, by the same drivers applied to their regions. `batch/` applies a function to many
+//! Instructions with regions are differentiated and transposed in `control/`, by the same drivers applied to their regions; `flow.rs` says beforehand which parts of a loop's
+//! state take part. `batch/` applies a function to many
 //! operands at once ([`vmap`]); with it, `jacobian.rs` makes Jacobians of one batched product ([`jacobian()`], [`hessian`], [`hvp`]).
 //!
 //! Rules build ordinary IR and nothing else. The drivers (`trace.rs`, `reverse.rs`) alone own activity, symbolic
@@ -88,7 +89,7 @@
 //! | `cond`, `switch` | everywhere | that of the region that ran; exactly 0 from the others |
 //! | `while` | where the number of iterations changes | that of the iterations that ran |
 //! | `while` without a bound | reverse mode | refused |
-//! | `custom_derivative` | everywhere | the rule's; forward mode refuses a VJP rule |
+//! | `custom_derivative` | everywhere | the rule's; forward mode refuses a VJP rule, reverse mode a JVP rule that is not linear in the tangents |
 //! | `dynamic_slice`, `dynamic_update_slice` | a box outside | that of the box moved inside; what is replaced gets exactly 0 |
 //! | `gather` | a window outside | `clamp`: to the window moved inside; `drop`: 0 |
 //! | `gather` | repeated positions | they add up |
@@ -122,6 +123,7 @@ mod control;
 mod derivative;
 mod emit;
 mod error;
+mod flow;
 mod jacobian;
 mod jvp;
 mod linearize;

@@ -443,3 +443,60 @@ fn a_batch_that_cannot_be_is_refused() {
     assert!(message(&[Some(0)], &[1]).contains("out-axis 1"));
     assert!(message(&[], &[0]).contains("expected 1 and 1"));
 }
+
+#[test]
+fn a_jacobian_of_no_chosen_mode_takes_the_mode_that_the_function_has() {
+    // As many columns as rows, so columns would be taken, but a vjp rule has none. The second derivative is of the rule, by rows of rows.
+    let module = load(
+        "
+func @f(%x: f64) -> f64 {
+  %z = custom_derivative %x, rule=vjp : f64
+    primal(%a: f64) {
+      %c = cos %a : f64
+      yield %c
+    }
+    vjp(%b: f64, %y: f64, %ct: f64) {
+      %bb = mul %b, %b : f64
+      %s = mul %ct, %bb : f64
+      yield %s
+    }
+  %w = mul %z, %z : f64
+  return %w
+}
+",
+    );
+    let f = find(&module, "f");
+    assert!(jacobian(&module, f, &[0], JacobianMode::Forward).unwrap_err().to_string().contains("give a jvp rule"));
+    let x = 0.7_f64;
+    let value = |function| {
+        let (module, id) = add(&module, function);
+        run(&module, id, &[f64s(&[x], &[])])[0].to_f64()[0]
+    };
+    let first = value(jacobian(&module, f, &[0], JacobianMode::Auto).unwrap());
+    assert!((first - 2.0 * x.cos() * x * x).abs() < 1e-15, "{first}");
+    // The derivative of 2 z x^2, where z has the slope x^2.
+    let second = value(hessian(&module, f, &[0]).unwrap());
+    assert!((second - (2.0 * x.powi(4) + 4.0 * x.cos() * x)).abs() < 1e-15, "{second}");
+    assert!(hvp(&module, f, &[0]).unwrap_err().to_string().contains("give a jvp rule"));
+}
+
+#[test]
+fn a_batch_of_a_tensor_with_all_the_axes_there_can_be_is_refused() {
+    let module = load(
+        "
+func @f(%x: f64) -> f64 {
+  %y = broadcast %x, dims=[] : f64[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]
+  %s = sin %y : f64[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1]
+  %z = reshape %s : f64
+  return %z
+}
+",
+    );
+    let f = find(&module, "f");
+    for size in [0, 2] {
+        let batched = vmap(&module, f, size, &[Some(0)], &[0]);
+        assert_eq!(batched.is_ok(), size == 0);
+        let Err(error) = batched else { continue };
+        assert!(!error.is_bug() && error.to_string().contains("broadcast: 2 elements of type f64[1,"), "{error}");
+    }
+}

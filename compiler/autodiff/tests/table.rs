@@ -6,10 +6,11 @@ mod common;
 
 use std::collections::BTreeSet;
 
-use common::{find, floats, load};
-use pullback_autodiff::{jvp, linearize};
+use common::{cases, find, floats, load, ruled};
+use pullback_autodiff::{jvp, linearize, vjp, vmap};
+use pullback_interp::Array;
 use pullback_ir::op::{Cumulation, Derivative, OpInfo, Pooling, ScatterKind, table};
-use pullback_ir::{Binary, Function, Op, Reduction, Unary, Value};
+use pullback_ir::{Binary, Function, Op, Reduction, Type, Unary, Value};
 
 /// Structured operations with a floating-point result: parameters, and the instruction, whose first result counts.
 const STRUCTURED: &[(&str, &str, &str)] = &[
@@ -161,5 +162,42 @@ fn rows_without_a_derivative_are_those_without_a_floating_point_result() {
         let float_result = !["compare", "is_finite", "argmax", "argmin"].contains(&row.name)
             && row.domain.contains(pullback_ir::DType::F64);
         assert_eq!(row.derivative == Derivative::None, !float_result, "{}", row.name);
+    }
+}
+
+#[test]
+fn the_forward_derivative_of_every_row_is_linear_as_a_rule_of_the_users() {
+    for (row, text) in programs() {
+        if row.name != Binary::Polygamma.info().name {
+            let (module, id) = ruled(&text);
+            assert!(vjp(&module, id, &floats(module.function(id))).is_ok(), "{text}");
+        }
+    }
+}
+
+#[test]
+fn a_batch_of_none_has_results_for_none() {
+    let cases = cases::ALL.iter().copied().flatten().map(cases::text);
+    for text in programs().into_iter().map(|(_, text)| text).chain(cases) {
+        let module = load(&text);
+        let f = find(&module, "f");
+        let function = module.function(f);
+        for first in 0..function.params().len() {
+            // One parameter batched, then it and all after it.
+            for last in [first + 1, function.params().len()] {
+                let in_axes: Vec<Option<usize>> =
+                    (0..function.params().len()).map(|at| (first..last).contains(&at).then_some(0)).collect();
+                let out_axes: Vec<usize> = function.result_types().map(|ty| ty.rank()).collect();
+                let batched =
+                    vmap(&module, f, 0, &in_axes, &out_axes).unwrap_or_else(|error| panic!("{error}\n{text}"));
+                let (module, id) = common::add(&module, batched);
+                let inputs: Vec<Array> =
+                    module.function(id).param_types().map(|ty| common::Random(1).array(ty, 0.5, 0.9)).collect();
+                for (found, one) in common::run(&module, id, &inputs).iter().zip(function.result_types()) {
+                    let extents = [one.shape.extents(), vec![0]].concat();
+                    assert_eq!(found.ty(), Type::new(one.dtype, &extents).unwrap(), "{text}");
+                }
+            }
+        }
     }
 }

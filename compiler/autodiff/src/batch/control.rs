@@ -2,6 +2,8 @@
 //!
 //! What a loop carries is batched if it is at first or becomes so in an iteration. A `while` whose condition differs over the batch runs until it holds nowhere; an
 //! element whose condition fails keeps its state. A branch whose selector differs runs all branches and selects.
+//!
+//! What becomes batched is found out first (`flow.rs`), so that each region is built once, however deep it lies; [`Property::Batched`] therefore knows what the rules here do.
 
 use pullback_ir::{
     Axes, Builder, Comparison, CustomRule, Function, Inst, Op, Reduction, ScanSpec, Type, Value, WhileSpec,
@@ -10,6 +12,7 @@ use pullback_ir::{
 use super::{Batch, Batched, Operand, Outputs, all_batched, bad, batch, move_axis};
 use crate::control::inline;
 use crate::error::Error;
+use crate::flow::{self, Property, iteration};
 
 pub(super) fn rule(state: &Batch<'_, '_>, inst: Inst, op: &Op, args: &[Operand]) -> Result<Vec<Operand>, Error> {
     let regions = state.source.region_functions(inst);
@@ -49,31 +52,9 @@ fn region(state: &Batch<'_, '_>, f: &Function, flags: &[bool], outputs: Outputs<
     batch(state.b.module(), f, state.size, flags, outputs)
 }
 
-/// Which parts of a loop's state are batched.
-fn carry_flags(
-    state: &Batch<'_, '_>,
-    body: &Function,
-    args: &[bool],
-    consts: usize,
-    carry: usize,
-) -> Result<Vec<bool>, Error> {
-    let mut flags = args.to_vec();
-    loop {
-        let results = region(state, body, &flags, Outputs::AsNeeded)?.results;
-        let mut changed = false;
-        for (position, &batched) in results.iter().take(carry).enumerate() {
-            changed |= batched && !flags[consts + position];
-            flags[consts + position] |= batched;
-        }
-        if !changed {
-            return Ok(flags);
-        }
-    }
-}
-
 fn scan(state: &Batch<'_, '_>, spec: &ScanSpec, body: &Function, args: &[Operand]) -> Result<Vec<Operand>, Error> {
     let b = state.b;
-    let flags = carry_flags(state, body, &flags(args), spec.consts, spec.carry)?;
+    let flags = iteration(body, Property::Batched, &flags(args), spec.consts, spec.carry).params;
     let end = spec.consts + spec.carry;
     let mut outputs = vec![false; body.results().len()];
     outputs[..spec.carry].copy_from_slice(&flags[spec.consts..end]);
@@ -107,8 +88,8 @@ fn while_loop(
 ) -> Result<Vec<Operand>, Error> {
     let b = state.b;
     let carry = args.len() - spec.consts;
-    let mut all = carry_flags(state, body, &flags(args), spec.consts, carry)?;
-    let differs = region(state, cond, &all, Outputs::AsNeeded)?.results.contains(&true);
+    let mut all = iteration(body, Property::Batched, &flags(args), spec.consts, carry).params;
+    let differs = flow::results(cond, Property::Batched, &all).contains(&true);
     if differs {
         all[spec.consts..].fill(true);
     }
@@ -153,24 +134,17 @@ fn same_branch(
     args: &[Operand],
 ) -> Result<Vec<Operand>, Error> {
     let flags = flags(args);
-    let outputs = union(state, branches, &flags)?;
+    let mut outputs = vec![false; branches.first().map_or(0, |branch| branch.results().len())];
+    for branch in branches {
+        let own = flow::results(branch, Property::Batched, &flags);
+        outputs.iter_mut().zip(own).for_each(|(output, own)| *output |= own);
+    }
     let inner: Result<Vec<Function>, Error> = branches
         .iter()
         .map(|branch| region(state, branch, &flags, Outputs::AtLeast(&outputs)).map(|batched| batched.function))
         .collect();
     let operands: Vec<Value> = std::iter::once(selector).chain(values(args)).collect();
     Ok(with_flags(state.b.emit_structured(op.clone(), &operands, &inner?), &outputs))
-}
-
-/// The results that some branch makes batched.
-fn union(state: &Batch<'_, '_>, branches: &[Function], flags: &[bool]) -> Result<Vec<bool>, Error> {
-    let mut outputs = vec![false; branches.first().map_or(0, |branch| branch.results().len())];
-    for branch in branches {
-        for (output, more) in outputs.iter_mut().zip(region(state, branch, flags, Outputs::AsNeeded)?.results) {
-            *output |= more;
-        }
-    }
-    Ok(outputs)
 }
 
 fn select_branches(
@@ -208,29 +182,30 @@ fn custom(
     rule: &Function,
     args: &[Operand],
 ) -> Result<Vec<Operand>, Error> {
-    let flags = flags(args);
-    // The cotangent of a result without a batch axis would be that of the whole batch, and the sum over the batch would count it once for each element.
-    let outputs = if kind == CustomRule::Vjp { Outputs::All } else { Outputs::AsNeeded };
-    let inner = region(state, primal, &flags, outputs)?;
+    let mut rule_flags = flags(args);
     let floats = |f: &[Value], flags: &[bool]| -> Vec<bool> {
         f.iter().zip(flags).filter(|pair| primal.ty(*pair.0).dtype.is_float()).map(|pair| *pair.1).collect()
     };
-    let mut rule_flags = flags.clone();
-    let rule = match kind {
+    let kept = floats(primal.params(), &rule_flags);
+    let (inner, rule) = match kind {
         CustomRule::Jvp => {
-            rule_flags.extend(floats(primal.params(), &flags));
-            let outputs = floats(primal.results(), &inner.results);
-            let batched = region(state, rule, &rule_flags, Outputs::AtLeast(&outputs))?;
-            if batched.results != outputs {
+            let results = flow::results(primal, Property::Batched, &rule_flags);
+            let outputs = floats(primal.results(), &results);
+            rule_flags.extend(&kept);
+            let tangents = flow::results(rule, Property::Batched, &rule_flags);
+            if tangents.iter().zip(&outputs).any(|(&tangent, &output)| tangent && !output) {
                 // The tangent depends on more than the result does: everything is batched then.
                 return custom_lifted(state, kind, primal, rule, args);
             }
-            batched.function
+            let inner = region(state, primal, &rule_flags[..args.len()], Outputs::AsNeeded)?;
+            (inner, region(state, rule, &rule_flags, Outputs::AtLeast(&outputs))?.function)
         }
         CustomRule::Vjp => {
+            // The cotangent of a result without a batch axis would be that of the whole batch, and the sum over the batch would count it once for each element.
+            let inner = region(state, primal, &rule_flags, Outputs::All)?;
             rule_flags.extend(&inner.results);
             rule_flags.extend(floats(primal.results(), &inner.results));
-            summed(state, rule, &rule_flags, &floats(primal.params(), &flags))?
+            (inner, summed(state, rule, &rule_flags, &kept)?)
         }
     };
     let results = state.b.custom_derivative(kind, &values(args), inner.function, rule);

@@ -45,8 +45,6 @@ pub fn vmap(
     let function = subject(module, func)?;
     check(function, size, in_axes, out_axes)?;
     let source = inlined(module, func)?;
-    let batched: Vec<bool> = in_axes.iter().map(Option::is_some).collect();
-    let inner = batch(module, &source, size, &batched, Outputs::All)?;
     let b = Builder::new(module, &format!("{}_vmap", source.name));
     let mut args = Vec::with_capacity(in_axes.len());
     for (position, (&param, axis)) in source.params().iter().zip(in_axes).enumerate() {
@@ -61,10 +59,25 @@ pub fn vmap(
         };
         args.push(value);
     }
-    let results = crate::control::inline(&b, &inner.function, &args);
+    let results = if size == 0 {
+        // Nothing is computed for no element. Rules could not: a window of one element, for one, has no place in a batch of none.
+        source.results().iter().map(|&result| empty(&b, source.ty(result))).collect()
+    } else {
+        let batched: Vec<bool> = in_axes.iter().map(Option::is_some).collect();
+        let inner = batch(module, &source, size, &batched, Outputs::All)?;
+        crate::control::inline(&b, &inner.function, &args)
+    };
     let results: Vec<Value> =
         results.iter().zip(out_axes).map(|(&result, &axis)| move_axis(&b, result, 0, axis)).collect();
     b.finish(&results).map_err(|error| Error::build("vmap", error))
+}
+
+/// The tensors of a type over a batch of none.
+fn empty(b: &Builder<'_>, ty: &Type) -> Value {
+    match with_axis(ty, 0, 0) {
+        Ok(ty) => b.splat(&ty, 0.0),
+        Err(message) => b.fail("vmap", message),
+    }
 }
 
 fn bad(function: &Function, message: String) -> Error {
@@ -117,7 +130,7 @@ pub(crate) struct Batched {
     pub(crate) results: Vec<bool>,
 }
 
-/// `source`, which has no calls, over a batch of `size`: the parameters in `batched` have it as axis 0.
+/// `source`, which has no calls, over a batch of `size`, which is not 0: the parameters in `batched` have it as axis 0.
 pub(crate) fn batch(
     module: &Module,
     source: &Function,
@@ -190,6 +203,15 @@ impl Batch<'_, '_> {
         if !args.iter().any(|&arg| self.batched.contains(arg)) {
             copy_inst(self.b, source, inst, &mut self.map);
             return Ok(());
+        }
+        for &value in args.iter().chain(source.inst_results(inst)) {
+            with_axis(source.ty(value), 0, self.size).map_err(|message| {
+                let ty = source.ty(value);
+                bad(
+                    source,
+                    format!("{}: {} elements of type {ty} as one: {message}", source.op(inst).name(), self.size),
+                )
+            })?;
         }
         self.b.set_provenance(source.provenance(inst).clone());
         let operands: Vec<Operand> = args

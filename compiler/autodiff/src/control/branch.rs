@@ -5,9 +5,10 @@
 
 use pullback_ir::{Builder, Function, Op, Type, Value};
 
-use super::{Derived, Mode, Site, TransposeError, active_results, inline, named, region, transpose_into};
+use super::{Derived, Mode, Site, TransposeError, inline, named, region, transpose_into};
 use crate::emit;
 use crate::error::Error;
+use crate::flow::{self, Property};
 use crate::linearize::{Residual, Split, split};
 use crate::trace::joint;
 use crate::transpose::Operand;
@@ -19,7 +20,7 @@ fn activity(site: &Site<'_>) -> (Vec<usize>, Vec<usize>) {
     let count = site.regions.first().map_or(0, |branch| branch.results().len());
     let mut outputs = vec![false; count];
     for branch in &site.regions {
-        for (output, more) in outputs.iter_mut().zip(active_results(branch, active)) {
+        for (output, more) in outputs.iter_mut().zip(flow::results(branch, Property::Tangent, active)) {
             *output |= more;
         }
     }

@@ -1,24 +1,23 @@
 //! `custom_derivative` and `checkpoint`: whose derivative is not simply that of their region.
 //!
-//! The primal instruction stays what it is, so that differentiating again meets the rule again. A JVP rule is inlined where the tangents are built. A VJP
-//! rule cannot be: its tangent is a `transpose_rule`, a linear instruction of which only the transpose is known, and transposing inlines the rule.
+//! The primal instruction stays what it is, so that differentiating again meets the rule again. A JVP rule is inlined where the tangents are built
+//! ([`super::jvp_rule`]). A VJP rule cannot be: its tangent is a `transpose_rule`, a linear instruction of which only the transpose is known, and transposing inlines the rule.
 //!
 //! The tangents of a `checkpoint` are built from its operands, behind a barrier, by running its region again. In reverse mode what a rule builds that is not linear is
 //! built where the backward part needs it, so the second run is in the backward part and nothing of the first is kept; the barrier keeps passes from
 //! merging the two.
 
-use cranelift_entity::EntitySet;
-use pullback_ir::rewrite::{ValueMap, copy_inst};
 use pullback_ir::{Builder, CustomRule, Function, Op, Type, Value};
 
 use super::branch::at;
-use super::{Derived, Mode, Site, TransposeError, active_results, inline, transpose_into};
+use super::{Derived, Mode, Site, TransposeError, inline, jvp_rule, transpose_into};
 use crate::emit;
 use crate::error::Error;
-use crate::trace::{Request, dependents, joint, trace};
+use crate::flow::{self, Property};
+use crate::trace::{Request, joint, trace};
 use crate::transpose::Operand;
 
-fn floats(types: impl Iterator<Item = Type>) -> Vec<usize> {
+pub(super) fn floats(types: impl Iterator<Item = Type>) -> Vec<usize> {
     types.enumerate().filter(|(_, ty)| ty.dtype.is_float()).map(|(position, _)| position).collect()
 }
 
@@ -31,11 +30,7 @@ pub(super) fn differentiate(b: &Builder<'_>, site: &Site<'_>, rule: CustomRule) 
     let inputs = floats(site.args.iter().map(|&arg| b.ty(arg)));
     let outputs = floats(results.iter().map(|&result| b.ty(result)));
     let tangents = match (rule, site.mode) {
-        (CustomRule::Jvp, _) => {
-            let mut args = site.args.clone();
-            args.extend(site.tangents_or_zeros(b, inputs.into_iter()));
-            inline_rule(b, site, derivative, &args)
-        }
+        (CustomRule::Jvp, _) => jvp_rule::apply(b, site, derivative)?,
         (CustomRule::Vjp, Mode::Split) => {
             let known = site.args.len() + results.len();
             let mut args = site.args.clone();
@@ -51,50 +46,6 @@ pub(super) fn differentiate(b: &Builder<'_>, site: &Site<'_>, rule: CustomRule) 
     };
     let count = results.len();
     Ok(Derived { results, start, tangents: at(count, &outputs, &tangents) })
-}
-
-/// Inlines a JVP rule. What it computes from tangents that are zeros alone is zero: computed from constants it would not be linear in the tangents, and reverse mode could not
-/// transpose it.
-fn inline_rule(b: &Builder<'_>, site: &Site<'_>, rule: &Function, args: &[Value]) -> Vec<Value> {
-    let tangents = rule.params().get(site.args.len()..).unwrap_or_default();
-    let inputs = floats(site.args.iter().map(|&arg| b.ty(arg)));
-    let given = tangents.iter().zip(inputs).filter(|pair| site.tangents[pair.1].is_some());
-    let given: Vec<Value> = given.map(|pair| *pair.0).collect();
-    let active = dependents(rule, &given);
-    let linear = linear_values(rule, tangents);
-    let provenance = b.provenance();
-    let mut map = ValueMap::new();
-    for (&param, &arg) in rule.params().iter().zip(args) {
-        map.insert(param, arg);
-    }
-    for &inst in rule.insts() {
-        match rule.inst_results(inst) {
-            &[result] if linear.contains(result) && !active.contains(result) => {
-                b.set_provenance(rule.provenance(inst).clone());
-                map.insert(result, emit::zero(b, rule.ty(result)));
-            }
-            _ => copy_inst(b, rule, inst, &mut map),
-        }
-    }
-    b.set_provenance(provenance);
-    map.expect_all(b, rule.results())
-}
-
-/// The values of a JVP rule that are surely linear in its tangents. The results of an instruction with regions or with more than one result need not be, even if an
-/// operand is: a loop may compute values and tangents.
-fn linear_values(rule: &Function, tangents: &[Value]) -> EntitySet<Value> {
-    let mut linear = EntitySet::new();
-    linear.extend(tangents.iter().copied());
-    for &inst in rule.insts() {
-        if let &[result] = rule.inst_results(inst)
-            && rule.inst_regions(inst).is_empty()
-            && rule.ty(result).dtype.is_float()
-            && rule.args(inst).iter().any(|&arg| linear.contains(arg))
-        {
-            linear.insert(result);
-        }
-    }
-    linear
 }
 
 /// Inlines the rule.
@@ -123,7 +74,7 @@ pub(super) fn checkpoint(b: &Builder<'_>, site: &Site<'_>) -> Result<Derived, Er
     let active = site.active();
     let wrt: Vec<usize> = (0..active.len()).filter(|&position| active[position]).collect();
     let count = body.results().len();
-    let may = active_results(body, &active);
+    let may = flow::results(body, Property::Tangent, &active);
     let outputs: Vec<usize> = (0..count).filter(|&position| may[position]).collect();
     if site.mode == Mode::Joint {
         let derivative = joint(b.module(), body, &wrt, &outputs)?;

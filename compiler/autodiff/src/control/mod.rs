@@ -11,6 +11,7 @@
 
 mod branch;
 mod custom;
+mod jvp_rule;
 mod revolve;
 mod scan;
 mod while_loop;
@@ -20,7 +21,6 @@ use pullback_ir::{Builder, Function, Module, Op, Provenance, Type, Value};
 
 use crate::emit;
 use crate::error::Error;
-use crate::op_derivative::may_have_tangent;
 use crate::reverse::Reverse;
 use crate::trace::dependents;
 use crate::transpose::Operand;
@@ -137,73 +137,6 @@ pub(crate) enum TransposeError {
 impl From<Error> for TransposeError {
     fn from(error: Error) -> Self {
         Self::Inside(error)
-    }
-}
-
-/// Which results of a function may have a tangent if parameters have one as `active` says.
-pub(crate) fn active_results(function: &Function, active: &[bool]) -> Vec<bool> {
-    let mut values = cranelift_entity::EntitySet::new();
-    let actives = function.params().iter().zip(active).filter(|pair| *pair.1);
-    values.extend(actives.map(|pair| *pair.0));
-    for &inst in function.insts() {
-        let args: Vec<bool> = function.args(inst).iter().map(|&arg| values.contains(arg)).collect();
-        if !args.contains(&true) {
-            continue;
-        }
-        let results = function.inst_results(inst);
-        let op = function.op(inst);
-        let active = if is_control(op) {
-            active_control(op, &function.region_functions(inst), &args, results.len())
-        } else {
-            vec![may_have_tangent(op); results.len()]
-        };
-        for (&result, active) in results.iter().zip(active) {
-            if active && function.ty(result).dtype.is_float() {
-                values.insert(result);
-            }
-        }
-    }
-    function.results().iter().map(|&result| values.contains(result)).collect()
-}
-
-fn active_control(op: &Op, regions: &[Function], args: &[bool], results: usize) -> Vec<bool> {
-    match (op, regions) {
-        (Op::Scan(spec), [body]) => {
-            let carry = active_carry(body, args, spec.consts, spec.carry);
-            let mut inner = args.to_vec();
-            inner[spec.consts..spec.consts + spec.carry].copy_from_slice(&carry);
-            let mut active = carry;
-            active.extend(active_results(body, &inner).into_iter().skip(spec.carry));
-            active
-        }
-        (Op::While(spec), [_, body]) => active_carry(body, args, spec.consts, args.len() - spec.consts),
-        (Op::Cond | Op::Switch, branches) => {
-            let mut active = vec![false; results];
-            for branch in branches {
-                for (active, more) in active.iter_mut().zip(active_results(branch, &args[1..])) {
-                    *active |= more;
-                }
-            }
-            active
-        }
-        (Op::Checkpoint, [body]) => active_results(body, args),
-        (_, _) => vec![true; results],
-    }
-}
-
-/// Which parts of the state of a loop may have a tangent: those that have one at first, or get one in an iteration.
-fn active_carry(body: &Function, args: &[bool], consts: usize, carry: usize) -> Vec<bool> {
-    let mut active = args.to_vec();
-    loop {
-        let next = active_results(body, &active);
-        let mut changed = false;
-        for (position, &next) in next.iter().take(carry).enumerate() {
-            changed |= next && !active[consts + position];
-            active[consts + position] |= next;
-        }
-        if !changed {
-            return active[consts..consts + carry].to_vec();
-        }
     }
 }
 

@@ -14,9 +14,10 @@ use pullback_ir::{
 };
 
 use super::branch::at;
-use super::{Derived, Site, active_carry, active_results, element_type, inline, named, region, transpose_into};
+use super::{Derived, Site, element_type, inline, named, region, transpose_into};
 use crate::emit;
 use crate::error::Error;
+use crate::flow::{Iteration, Property, iteration};
 use crate::linearize::{Residual, split};
 
 /// What to do before an iteration is reversed: fill a slot.
@@ -136,13 +137,11 @@ pub(super) fn differentiate(
             spec.length
         )));
     }
-    let mut active = site.active();
     let state = spec.consts..spec.consts + spec.carry;
-    let carry = active_carry(body, &active, spec.consts, spec.carry);
-    active[state.clone()].copy_from_slice(&carry);
-    let results = active_results(body, &active);
+    let Iteration { params: active, results } =
+        iteration(body, Property::Tangent, &site.active(), spec.consts, spec.carry);
     let positions = |range: std::ops::Range<usize>| range.filter(|&at| active[at]).collect::<Vec<_>>();
-    let next = (0..spec.carry).filter(|&at| carry[at]);
+    let next = (0..spec.carry).filter(|&at| active[spec.consts + at]);
     let revolve = Revolve {
         site,
         spec,

@@ -11,13 +11,11 @@
 use pullback_ir::{Builder, Checkpointing, Function, ScanSpec, Shape, Type, Value};
 
 use super::branch::at;
-use super::{
-    Derived, Mode, Site, TransposeError, active_carry, active_results, element_type, inline, named, region, revolve,
-    transpose_into,
-};
+use super::{Derived, Mode, Site, TransposeError, element_type, inline, named, region, revolve, transpose_into};
 use crate::emit;
 use crate::error::Error;
-use crate::linearize::{Residual, split};
+use crate::flow::{Iteration, Property, iteration};
+use crate::linearize::{Residual, Split, split};
 use crate::trace::joint;
 use crate::transpose::Operand;
 
@@ -35,17 +33,14 @@ struct Activity {
 impl Activity {
     fn new(spec: &ScanSpec, body: &Function, args: &[bool]) -> Self {
         let state = spec.consts..spec.consts + spec.carry;
-        let carry = active_carry(body, args, spec.consts, spec.carry);
-        let mut active = args.to_vec();
-        active[state.clone()].copy_from_slice(&carry);
-        let results = active_results(body, &active);
+        let Iteration { params: active, results } = iteration(body, Property::Tangent, args, spec.consts, spec.carry);
         let positions = |range: std::ops::Range<usize>, of: &[bool]| range.filter(|&at| of[at]).collect();
         Self {
             consts: positions(0..spec.consts, &active),
             carry: positions(state, &active),
             xs: positions(spec.consts + spec.carry..active.len(), &active),
             // The state is active as a whole: its tangent after an iteration is wanted wherever it is before one.
-            next: (0..spec.carry).filter(|&at| carry[at]).collect(),
+            next: (0..spec.carry).filter(|&at| active[spec.consts + at]).collect(),
             ys: positions(spec.carry..results.len(), &results),
         }
     }
@@ -136,6 +131,7 @@ fn split_scan(b: &Builder<'_>, site: &Site<'_>, spec: &ScanSpec, body: &Function
     let state = spec.consts..spec.consts + spec.carry;
     let parts = split(b.module(), body, &activity.wrt(), &activity.outputs(), |position| !state.contains(&position))?;
     let results = body.results().len();
+    let parts = stackable(b, site, parts, results, spec.length)?;
     let spec = ScanSpec { checkpoint: Checkpointing::Store, ..*spec };
     b.set_provenance(site.primal.clone());
     let mut out = b.scan(spec, &site.args, parts.primal.clone());
@@ -170,6 +166,53 @@ fn split_scan(b: &Builder<'_>, site: &Site<'_>, spec: &ScanSpec, body: &Function
     let outputs = activity.outputs();
     let tangents = if outputs.is_empty() { Vec::new() } else { b.scan(new, &args, linear) };
     Ok(Derived { results: out, start, tangents: at(results, &outputs, &tangents) })
+}
+
+/// The most axes of a residual that is stacked as it is.
+const MAX_STACKED_RANK: usize = 7;
+
+/// Makes residuals of many axes flat, as loops that nest deeper than a tensor has axes make of numbers that they stack: so there is also room for the axis of a batch.
+/// `results` are the primal's.
+fn stackable(b: &Builder<'_>, site: &Site<'_>, parts: Split, results: usize, length: usize) -> Result<Split, Error> {
+    for ty in parts.value_types() {
+        if let Err(error) = Shape::new(&[length, ty.elements()]) {
+            return Err(site.no_rule(format!(
+                "reverse mode keeps a value of type {ty} of each of {length} iterations: {error}; give a checkpoint policy"
+            )));
+        }
+    }
+    let flat = |ty: &Type| match Shape::new(&[ty.elements()]) {
+        Ok(shape) if ty.rank() > MAX_STACKED_RANK => ty.with_shape(shape),
+        Ok(_) | Err(_) => ty.clone(),
+    };
+    if parts.value_types().iter().all(|ty| flat(ty) == *ty) {
+        return Ok(parts);
+    }
+    let params = named(&parts.primal, parts.primal.params(), "");
+    let primal = region(b.module(), &site.primal, &params, |b, params| {
+        let mut out = inline(b, &parts.primal, params);
+        for value in out.iter_mut().skip(results) {
+            *value = reshaped(b, *value, &flat(&b.ty(*value)));
+        }
+        Ok(out)
+    })?;
+    let types: Vec<Type> = parts.linear.param_types().cloned().collect();
+    let mut params = named(&parts.linear, parts.linear.params(), "");
+    for (param, residual) in params.iter_mut().zip(&parts.residuals) {
+        if let Residual::Value(_) = residual {
+            param.1 = flat(&param.1);
+        }
+    }
+    let linear = region(b.module(), &site.derived, &params, |b, params| {
+        let args: Vec<Value> = params.iter().zip(&types).map(|(&param, ty)| reshaped(b, param, ty)).collect();
+        Ok(inline(b, &parts.linear, &args))
+    })?;
+    Ok(Split { primal, linear, residuals: parts.residuals })
+}
+
+/// The elements in the shape of a type; the value itself if it has that.
+fn reshaped(b: &Builder<'_>, value: Value, ty: &Type) -> Value {
+    if b.ty(value) == *ty { value } else { b.reshape(value, &ty.shape) }
 }
 
 /// The body of the linear scan: `linear` with its parameters in scan order.

@@ -6,8 +6,9 @@
 use pullback_ir::{Builder, Checkpointing, Function, ScanSpec, Type, Value, WhileSpec};
 
 use super::branch::at;
-use super::{Derived, Mode, Site, active_carry, inline, named, region};
+use super::{Derived, Mode, Site, inline, named, region};
 use crate::error::Error;
+use crate::flow::{Property, iteration};
 use crate::trace::joint;
 
 pub(super) fn differentiate(b: &Builder<'_>, site: &Site<'_>, spec: &WhileSpec) -> Result<Derived, Error> {
@@ -45,7 +46,7 @@ fn joint_while(
     let count = body.params().len();
     let carry = body.results().len();
     let active = site.active();
-    let carry_active = active_carry(body, &active, spec.consts, carry);
+    let carry_active = iteration(body, Property::Tangent, &active, spec.consts, carry).params.split_off(spec.consts);
     let consts: Vec<usize> = (0..spec.consts).filter(|&at| active[at]).collect();
     let outputs: Vec<usize> = (0..carry).filter(|&at| carry_active[at]).collect();
     let wrt: Vec<usize> = consts.iter().copied().chain(outputs.iter().map(|at| spec.consts + at)).collect();

@@ -10,7 +10,10 @@ pub mod cases;
 use pullback_autodiff::{jvp, linearize, transpose, vjp};
 use pullback_interp::{Array, evaluate};
 use pullback_ir::print::{PrintOptions, function_to_string};
-use pullback_ir::{DType, Elements, FuncId, Function, Module, Op, Type, Verified, parse_module, verify};
+use pullback_ir::rewrite::{ValueMap, copy_inst};
+use pullback_ir::{
+    Builder, CustomRule, DType, Elements, FuncId, Function, Module, Op, Type, Value, Verified, parse_module, verify,
+};
 
 /// Small deterministic random numbers (splitmix64).
 pub struct Random(pub u64);
@@ -213,4 +216,31 @@ pub fn check_text(text: &str, ranges: &[(f64, f64)], order: usize) {
         run(&module, reverse, &inputs)
     });
     assert_close(&narrow_results, &wide_results, 2e-4, &|| text.into());
+}
+
+/// Appends the body of a function, applied to `args`.
+fn append(b: &Builder<'_>, function: &Function, args: &[Value]) -> Vec<Value> {
+    let mut map = ValueMap::new();
+    function.params().iter().zip(args).for_each(|(&param, &arg)| map.insert(param, arg));
+    function.insts().iter().for_each(|&inst| copy_inst(b, function, inst, &mut map));
+    map.expect_all(b, function.results())
+}
+
+/// `@f` as the text says, and `@ruled`: the same function, with its own forward derivative as if it were a rule of the user's.
+pub fn ruled(text: &str) -> (Verified<Module>, FuncId) {
+    let module = load(text);
+    let f = find(&module, "f");
+    let primal = module.function(f).clone();
+    let joint = jvp(&module, f, &floats(&primal)).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    let typed = |function: &Function| -> Vec<(&'static str, Type)> {
+        function.param_types().map(|ty| ("p", ty.clone())).collect()
+    };
+    let b = Builder::new(&module, "ruled");
+    let rule = b.region(&typed(&joint), |b, params| append(b, &joint, params).split_off(primal.results().len()));
+    let inner = b.region(&typed(&primal), |b, params| append(b, &primal, params));
+    let args: Vec<Value> =
+        primal.param_types().enumerate().map(|(at, ty)| b.param(&format!("x{at}"), ty.clone())).collect();
+    let results = b.custom_derivative(CustomRule::Jvp, &args, inner, rule);
+    let function = b.finish(&results).unwrap();
+    add(&module, function)
 }
