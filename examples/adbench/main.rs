@@ -3,6 +3,7 @@
 //! ```text
 //! cargo run --release --example adbench
 //! cargo run --release --example adbench -- --json --only gmm --size d10_k10_n1k
+//! cargo run --release --example adbench -- --dump fused --only kmeans --size small
 //! ```
 //!
 //! * `objectives/` has the formulas, one file each: Gaussian mixtures, bundle adjustment, an LSTM, hand tracking, and GradBench's k-means, log-sum-exp, least squares
@@ -23,7 +24,7 @@ use clap::builder::{PossibleValuesParser, RangedU64ValueParser};
 
 use objectives::{ALL, Failure, Objective, golden, rho};
 use pullback::prelude::*;
-use pullback::{runtime, to_tensor};
+use pullback::{Stage, compile_with_report, dump, runtime, to_tensor};
 use report::Row;
 
 /// The agreement that is claimed.
@@ -47,6 +48,9 @@ struct Options {
     /// Print one line of JSON for each objective and size.
     #[arg(long)]
     json: bool,
+    /// Print what the compiler makes of the derivatives at a stage, and measure nothing.
+    #[arg(long, value_name = "STAGE", value_parser = PossibleValuesParser::new(Stage::ALL.map(Stage::name)), conflicts_with = "json")]
+    dump: Option<String>,
 }
 
 impl Options {
@@ -87,6 +91,9 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> Result<(), Failure> {
     let chosen = options.chosen()?;
+    if let Some(stage) = Stage::ALL.into_iter().find(|stage| options.dump.as_deref() == Some(stage.name())) {
+        return chosen.iter().try_for_each(|&(objective, size)| print_stage(objective, size, stage));
+    }
     if !options.json {
         println!("{}", report::HEAD);
     }
@@ -110,6 +117,14 @@ fn run(options: &Options) -> Result<(), Failure> {
     }
 }
 
+/// Prints what the compiler makes of the derivative of an objective at a size.
+fn print_stage(objective: &Objective, size: &str, stage: Stage) -> Result<(), Failure> {
+    let program = objective.problem(size)?.program()?;
+    let text = dump(&program.module, program.derivative, &pullback::Options::new().threads(1), stage)?;
+    println!("; {} {size}\n{text}", objective.name);
+    Ok(())
+}
+
 /// Compiles an objective at a size, compares its results and measures it.
 fn measure(objective: &Objective, size: &'static str, repeats: usize) -> Result<Row, Failure> {
     let problem = objective.problem(size)?;
@@ -119,7 +134,7 @@ fn measure(objective: &Objective, size: &'static str, repeats: usize) -> Result<
 
     let start = Instant::now();
     let program = problem.program()?;
-    let derivative = compile(&program.module, program.derivative, &options)?;
+    let (derivative, report) = compile_with_report(&program.module, program.derivative, &options)?;
     let compile_ms = milliseconds(start);
     let primal = compile(&program.module, program.primal, &options)?;
 
@@ -133,6 +148,8 @@ fn measure(objective: &Objective, size: &'static str, repeats: usize) -> Result<
         primal_ms,
         derivative_ms,
         compile_ms,
+        kernels: report.kernels,
+        arena_bytes: report.arena_bytes,
     })
 }
 

@@ -1,8 +1,7 @@
 //! What came out of an objective at a size: agreement and times, as a line of JSON or a row of a table.
 
 /// The columns of [`Row::line`].
-pub(crate) const HEAD: &str =
-    "objective        size             ρ value  ρ deriv.   primal ms   deriv. ms   ratio  compile ms";
+pub(crate) const HEAD: &str = "objective        size             ρ value  ρ deriv.   primal ms   deriv. ms   ratio  compile ms  kernels   arena kB";
 
 /// The figures of an objective at a size; times are in milliseconds.
 pub(crate) struct Row {
@@ -18,6 +17,10 @@ pub(crate) struct Row {
     pub(crate) derivative_ms: f64,
     /// Tracing, differentiating and compiling the derivative.
     pub(crate) compile_ms: f64,
+    /// Kernels of the derivative.
+    pub(crate) kernels: usize,
+    /// Bytes of memory that the derivative uses besides its arguments and results.
+    pub(crate) arena_bytes: usize,
 }
 
 impl Row {
@@ -25,7 +28,7 @@ impl Row {
     pub(crate) fn json(&self) -> String {
         let rho = |rho: Option<f64>| rho.filter(|rho| rho.is_finite()).map_or("null".into(), |rho| format!("{rho:e}"));
         format!(
-            r#"{{"objective":"{}","size":"{}","value_rho":{},"derivative_rho":{},"primal_ms":{:.6},"derivative_ms":{:.6},"compile_ms":{:.3}}}"#,
+            r#"{{"objective":"{}","size":"{}","value_rho":{},"derivative_rho":{},"primal_ms":{:.6},"derivative_ms":{:.6},"compile_ms":{:.3},"kernels":{},"arena_bytes":{}}}"#,
             self.objective,
             self.size,
             rho(self.value_rho),
@@ -33,6 +36,8 @@ impl Row {
             self.primal_ms,
             self.derivative_ms,
             self.compile_ms,
+            self.kernels,
+            self.arena_bytes,
         )
     }
 
@@ -46,7 +51,7 @@ impl Row {
     pub(crate) fn line(&self) -> String {
         let rho = |rho: Option<f64>| rho.map_or("-".into(), |rho| format!("{rho:.1e}"));
         format!(
-            "{:<16} {:<14} {:>9} {:>9} {:>11.4} {:>11.4} {:>7.2} {:>11.1}",
+            "{:<16} {:<14} {:>9} {:>9} {:>11.4} {:>11.4} {:>7.2} {:>11.1} {:>8} {:>10}",
             self.objective,
             self.size,
             rho(self.value_rho),
@@ -55,6 +60,8 @@ impl Row {
             self.derivative_ms,
             self.derivative_ms / self.primal_ms,
             self.compile_ms,
+            self.kernels,
+            self.arena_bytes / 1000,
         )
     }
 }

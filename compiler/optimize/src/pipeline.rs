@@ -17,8 +17,8 @@ use pullback_ir::{FuncId, Function, Module, Verified, verify};
 use crate::equality::same_function;
 use crate::pass::{Error, Pass};
 use crate::passes::{
-    ELIMINATE_COMMON_SUBEXPRESSIONS, ELIMINATE_DEAD_CODE, EXPAND_OPERATIONS, FOLD_CONSTANTS, HOIST_INVARIANTS,
-    INLINE_CALLS, INLINE_REGIONS, SIMPLIFY_ALGEBRA, SIMPLIFY_CONTROL_FLOW,
+    ASSEMBLE_SUMS, ELIMINATE_COMMON_SUBEXPRESSIONS, ELIMINATE_DEAD_CODE, EXPAND_OPERATIONS, FOLD_CONSTANTS,
+    HOIST_INVARIANTS, INLINE_CALLS, INLINE_REGIONS, NARROW_VALUES, SIMPLIFY_ALGEBRA, SIMPLIFY_CONTROL_FLOW,
 };
 
 /// What runs unless asked otherwise.
@@ -34,6 +34,10 @@ pub const DEFAULT: &[&Pass] = &[
     &SIMPLIFY_ALGEBRA,
     // Simplified forms are canonical, so more values are equal.
     &ELIMINATE_COMMON_SUBEXPRESSIONS,
+    // Pads are by now in their simplest form, and equal ones are one: what else uses them is known.
+    &ASSEMBLE_SUMS,
+    // Of sums in pieces too, only what is read is computed.
+    &NARROW_VALUES,
     // What is left in loops is needed there.
     &HOIST_INVARIANTS,
     // The passes above leave behind what they made superfluous.

@@ -3,7 +3,7 @@
 //! Those that change the order of accumulation, and no more than that, rest on the tolerance of sums.
 
 use pullback_ir::op::BroadcastSpec;
-use pullback_ir::{Axes, Binary, DotDims, Literal, Op, Reduction, Scalar, Value};
+use pullback_ir::{Axes, Binary, DotDims, Literal, Op, Reduction, Scalar, Unary, Value};
 
 use crate::rewriter::{Rewriter, Rule};
 use crate::rules::constants::{identity_of_dot, identity_of_reduction};
@@ -20,9 +20,10 @@ pub(crate) const REDUCE: &[Rule] = &[
     },
     Rule {
         name: "reduce_of_broadcast",
-        about: "max, min, and, or over n repetitions of x = x; their sum = x n for integers, and for floats if n = 2^k",
+        about: "max, min, and, or over n repetitions of x = x; their sum = x n for integers, and for floats if n = 2^k; over axes of x alone, reduce (broadcast x) = broadcast (reduce x)",
         apply: reduce_of_broadcast,
     },
+    Rule { name: "reduce_of_neg", about: "sum of -x = -(sum of x)", apply: reduce_of_neg },
     Rule {
         name: "reduce_of_transpose",
         about: "reduce (transpose x) = transpose (reduce x)",
@@ -100,10 +101,13 @@ fn reduce_of_reduce(w: &mut Rewriter<'_>, op: &Op, args: &[Value]) -> Option<Val
 fn reduce_of_broadcast(w: &mut Rewriter<'_>, op: &Op, args: &[Value]) -> Option<Value> {
     let (&[y], (kind, axes)) = (args, reduce_axes(op)?) else { return None };
     let (BroadcastSpec { shape, dims }, x) = w.matching_one(y, broadcast_spec)?;
-    let repeated = axes.iter().filter(|axis| !dims.contains(axis));
-    repeated.clone().next()?;
-    let count: usize = repeated.filter_map(|&axis| shape.extent(axis)).product();
+    if dims.len() == shape.rank() {
+        return None;
+    }
+    let repeated: Vec<usize> = axes.iter().copied().filter(|axis| !dims.contains(axis)).collect();
+    let count: usize = repeated.iter().filter_map(|&axis| shape.extent(axis)).product();
     match kind {
+        _ if repeated.is_empty() => {}
         Reduction::Max | Reduction::Min | Reduction::And | Reduction::Or => {}
         // Adding up in a balanced tree doubles the terms k times, which is exact; so is the product.
         Reduction::Add if w.dtype(x).is_integer() || count.is_power_of_two() => {}
@@ -115,7 +119,7 @@ fn reduce_of_broadcast(w: &mut Rewriter<'_>, op: &Op, args: &[Value]) -> Option<
     let kept_own = picked(&dims, &others(dims.len(), &own));
     let kept = others(shape.rank(), axes);
     let mut reduced = w.reduce(kind, x, own);
-    if kind == Reduction::Add {
+    if kind == Reduction::Add && !repeated.is_empty() {
         let factor = multiplicity(w, reduced, count);
         reduced = w.emit_binary(Binary::Mul, reduced, factor);
     }
@@ -135,6 +139,14 @@ fn multiplicity(w: &mut Rewriter<'_>, value: Value, count: usize) -> Value {
     };
     let shape = w.ty(value).shape;
     w.splat(factor, shape)
+}
+
+/// Rounding is symmetric; the sign of a sum that is zero is free.
+fn reduce_of_neg(w: &mut Rewriter<'_>, op: &Op, args: &[Value]) -> Option<Value> {
+    let (&[y], (Reduction::Add, axes)) = (args, reduce_axes(op)?) else { return None };
+    let x = w.unary(y, Unary::Neg)?;
+    let sum = w.reduce(Reduction::Add, x, axes.to_vec());
+    Some(w.emit_unary(Unary::Neg, sum))
 }
 
 fn reduce_of_transpose(w: &mut Rewriter<'_>, op: &Op, args: &[Value]) -> Option<Value> {

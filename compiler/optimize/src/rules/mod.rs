@@ -38,7 +38,7 @@ use crate::rewriter::Rule;
 pub const fn algebra(op: &Op) -> &'static [&'static [Rule]] {
     match op {
         Op::Constant(_) | Op::Iota { .. } | Op::Call(_) => &[constants::RULES],
-        Op::Bitcast(_) => &[constants::RULES, logic::BITCAST],
+        Op::Bitcast(_) => &[constants::RULES, logic::BITCAST, views::ELEMENTWISE],
         Op::ArgReduce { .. } => &[constants::RULES, positions::ARG_REDUCE],
         Op::Cumulative { .. } => &[constants::RULES, positions::CUMULATIVE],
         Op::DynamicSlice(_) => &[constants::RULES, positions::DYNAMIC_SLICE],
@@ -65,10 +65,12 @@ pub const fn algebra(op: &Op) -> &'static [&'static [Rule]] {
         | Op::TransposeRule { .. }
         | Op::Checkpoint => &[],
         Op::Unary(unary) => match unary {
-            Unary::Neg => &[constants::RULES, arithmetic::NEG],
-            Unary::Abs => &[constants::RULES, arithmetic::ABS],
-            Unary::Sign | Unary::Floor | Unary::Ceil | Unary::Round => &[constants::RULES, arithmetic::IDEMPOTENT],
-            Unary::Not => &[constants::RULES, logic::NOT],
+            Unary::Neg => &[constants::RULES, arithmetic::NEG, views::ELEMENTWISE],
+            Unary::Abs => &[constants::RULES, arithmetic::ABS, views::ELEMENTWISE],
+            Unary::Sign | Unary::Floor | Unary::Ceil | Unary::Round => {
+                &[constants::RULES, arithmetic::IDEMPOTENT, views::ELEMENTWISE]
+            }
+            Unary::Not => &[constants::RULES, logic::NOT, views::ELEMENTWISE],
             Unary::Exp
             | Unary::Exp2
             | Unary::Expm1
@@ -95,27 +97,33 @@ pub const fn algebra(op: &Op) -> &'static [&'static [Rule]] {
             | Unary::Digamma
             | Unary::BesselI0e
             | Unary::BesselI1e
-            | Unary::PopulationCount => &[constants::RULES],
-            Unary::StopGradient => &[constants::RULES, logic::STOP_GRADIENT],
+            | Unary::PopulationCount => &[constants::RULES, views::ELEMENTWISE],
+            Unary::StopGradient => &[constants::RULES, logic::STOP_GRADIENT, views::ELEMENTWISE],
         },
         Op::Binary(binary) => match binary {
-            Binary::Add => &[constants::RULES, arithmetic::COMMUTATIVE, arithmetic::ADD],
-            Binary::Sub => &[constants::RULES, arithmetic::SUB],
-            Binary::Mul => &[constants::RULES, arithmetic::COMMUTATIVE, arithmetic::MUL],
-            Binary::Div => &[constants::RULES, arithmetic::DIV],
-            Binary::Rem => &[constants::RULES, arithmetic::REM],
-            Binary::Pow => &[constants::RULES, arithmetic::POW],
-            Binary::Atan2 => &[constants::RULES],
-            Binary::Max | Binary::Min => &[constants::RULES, arithmetic::COMMUTATIVE, arithmetic::EXTREMUM],
-            Binary::Polygamma => &[constants::RULES],
-            Binary::ShiftLeft | Binary::ShiftRight | Binary::ShiftRightLogical => &[constants::RULES, logic::SHIFT],
-            Binary::And | Binary::Or | Binary::Xor => &[constants::RULES, arithmetic::COMMUTATIVE, logic::CONNECTIVE],
+            Binary::Add => &[constants::RULES, arithmetic::COMMUTATIVE, arithmetic::ADD, views::ELEMENTWISE],
+            Binary::Sub => &[constants::RULES, arithmetic::SUB, views::ELEMENTWISE],
+            Binary::Mul => &[constants::RULES, arithmetic::COMMUTATIVE, arithmetic::MUL, views::ELEMENTWISE],
+            Binary::Div => &[constants::RULES, arithmetic::DIV, views::ELEMENTWISE],
+            Binary::Rem => &[constants::RULES, arithmetic::REM, views::ELEMENTWISE],
+            Binary::Pow => &[constants::RULES, arithmetic::POW, views::ELEMENTWISE],
+            Binary::Atan2 => &[constants::RULES, views::ELEMENTWISE],
+            Binary::Max | Binary::Min => {
+                &[constants::RULES, arithmetic::COMMUTATIVE, arithmetic::EXTREMUM, views::ELEMENTWISE]
+            }
+            Binary::Polygamma => &[constants::RULES, views::ELEMENTWISE],
+            Binary::ShiftLeft | Binary::ShiftRight | Binary::ShiftRightLogical => {
+                &[constants::RULES, logic::SHIFT, views::ELEMENTWISE]
+            }
+            Binary::And | Binary::Or | Binary::Xor => {
+                &[constants::RULES, arithmetic::COMMUTATIVE, logic::CONNECTIVE, views::ELEMENTWISE]
+            }
         },
-        Op::Compare(_) => &[constants::RULES, logic::COMPARE],
-        Op::IsFinite => &[constants::RULES],
-        Op::Select => &[constants::RULES, logic::SELECT],
-        Op::Clamp => &[constants::RULES, logic::CLAMP],
-        Op::Convert(_) => &[constants::RULES, logic::CONVERT],
+        Op::Compare(_) => &[constants::RULES, logic::COMPARE, views::ELEMENTWISE],
+        Op::IsFinite => &[constants::RULES, views::ELEMENTWISE],
+        Op::Select => &[constants::RULES, logic::SELECT, views::ELEMENTWISE],
+        Op::Clamp => &[constants::RULES, logic::CLAMP, views::ELEMENTWISE],
+        Op::Convert(_) => &[constants::RULES, logic::CONVERT, views::ELEMENTWISE],
         Op::Broadcast(_) => &[constants::RULES, views::BROADCAST],
         Op::Reshape(_) => &[constants::RULES, views::RESHAPE],
         Op::Transpose(_) => &[constants::RULES, views::TRANSPOSE],
@@ -159,6 +167,7 @@ pub fn all() -> Vec<&'static Rule> {
         logic::SELECT,
         logic::CLAMP,
         logic::CONVERT,
+        views::ELEMENTWISE,
         views::BROADCAST,
         views::RESHAPE,
         views::TRANSPOSE,

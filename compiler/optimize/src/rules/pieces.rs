@@ -36,6 +36,11 @@ pub(crate) const CONCATENATE: &[Rule] = &[
         about: "concatenate (concatenate x, y), z = concatenate x, y, z",
         apply: concatenate_of_concatenate,
     },
+    Rule {
+        name: "concatenate_of_neighbours",
+        about: "slices of x that follow each other = one slice of x; constants of one repeated element = one",
+        apply: concatenate_of_neighbours,
+    },
 ];
 
 fn slice_spec(op: &Op) -> Option<SliceSpec> {
@@ -208,4 +213,44 @@ fn concatenate_of_concatenate(w: &mut Rewriter<'_>, op: &Op, args: &[Value]) -> 
         }
     }
     (flat != args).then(|| w.emit(op.clone(), &flat))
+}
+
+fn concatenate_of_neighbours(w: &mut Rewriter<'_>, op: &Op, args: &[Value]) -> Option<Value> {
+    let Op::Concatenate { axis } = *op else { return None };
+    let mut joined: Vec<Value> = Vec::with_capacity(args.len());
+    for &arg in args {
+        let before = joined.last().copied();
+        match before.and_then(|before| as_one(w, before, arg, axis)) {
+            Some(both) => {
+                joined.pop();
+                joined.push(both);
+            }
+            None => joined.push(arg),
+        }
+    }
+    match joined[..] {
+        [only] => Some(only),
+        _ => (joined.len() < args.len()).then(|| w.emit(op.clone(), &joined)),
+    }
+}
+
+/// `concatenate x, y` along an axis where it is one slice or one constant.
+fn as_one(w: &mut Rewriter<'_>, x: Value, y: Value, axis: usize) -> Option<Value> {
+    if let (Some(element), Some(other)) = (w.splat_of(x), w.splat_of(y)) {
+        let shape = w.result_type(&Op::Concatenate { axis }, &[x, y])?.shape;
+        return (element == other).then(|| w.splat(element, shape));
+    }
+    let (left, of) = w.matching_one(x, slice_spec)?;
+    let (right, same) = w.matching_one(y, slice_spec)?;
+    let (mut left, right) = (positions(&left)?, positions(&right)?);
+    let meet = |(number, (a, b)): (usize, (&Positions, &Positions))| {
+        let is_along = number == axis;
+        a.stride == 1 && b.stride == 1 && if is_along { a.limit() == b.start } else { a.start == b.start }
+    };
+    // Along the other axes the extents agree, or they could not be concatenated.
+    if of != same || !left.iter().zip(&right).enumerate().all(meet) {
+        return None;
+    }
+    left.get_mut(axis)?.count += right.get(axis)?.count;
+    Some(emit_slice(w, of, &left))
 }

@@ -1,5 +1,5 @@
 //! Rules of `broadcast`, `reshape`, `transpose` and `reverse`: two in a row become one, those that move nothing vanish,
-//! and elements are moved before they are repeated.
+//! elements are moved before they are repeated, and what is repeated is computed before.
 
 use pullback_ir::op::BroadcastSpec;
 use pullback_ir::{Axes, Op, Shape, Value};
@@ -61,6 +61,12 @@ pub(crate) const REVERSE: &[Rule] = &[
     Rule { name: "reverse_nothing", about: "reverse along axes of extent 1 = x", apply: reverse_nothing },
     Rule { name: "reverse_of_reverse", about: "reverse (reverse x) along one axis = x", apply: reverse_of_reverse },
 ];
+
+pub(crate) const ELEMENTWISE: &[Rule] = &[Rule {
+    name: "elementwise_of_broadcast",
+    about: "f(broadcast x, broadcast y, c) = broadcast f(x, y, c) for operands repeated alike and constants of one element",
+    apply: elementwise_of_broadcast,
+}];
 
 pub(crate) fn broadcast_spec(op: &Op) -> Option<BroadcastSpec> {
     if let Op::Broadcast(spec) = op { Some((**spec).clone()) } else { None }
@@ -129,6 +135,22 @@ fn embedding(small: &[usize], large: &[usize]) -> Option<Vec<usize>> {
         }
     }
     (kept.len() == small.len()).then_some(kept)
+}
+
+/// What is the same along an axis is computed once.
+fn elementwise_of_broadcast(w: &mut Rewriter<'_>, op: &Op, args: &[Value]) -> Option<Value> {
+    let (spec, first) = args.iter().find_map(|&arg| w.matching_one(arg, broadcast_spec))?;
+    let shape = w.ty(first).shape;
+    let mut operands = Vec::with_capacity(args.len());
+    for &arg in args {
+        operands.push(match (w.splat_of(arg), w.matching_one(arg, broadcast_spec)) {
+            (Some(element), _) => w.splat(element, shape.clone()),
+            (None, Some((other, x))) if other.dims == spec.dims && w.ty(x).shape == shape => x,
+            (None, _) => return None,
+        });
+    }
+    let x = w.emit(op.clone(), &operands);
+    Some(emit_broadcast(w, x, spec.shape, spec.dims.to_vec()))
 }
 
 fn reshape_nothing(w: &mut Rewriter<'_>, op: &Op, args: &[Value]) -> Option<Value> {

@@ -53,6 +53,24 @@ pub(crate) const CASES: &[Case] = &[
         "(%x: u8) -> u8 { %c = constant 3 : u8 %b = mul %x, %c : u8 return %b }",
     ),
     (
+        "reduce_of_broadcast",
+        OnWholeNumbers,
+        "(%x: f32[3,5]) -> f32[5,2] { %a = broadcast %x, dims=[0,1] : f32[3,5,2] %b = reduce add %a, axes=[0] : f32[5,2] return %b }",
+        "(%x: f32[3,5]) -> f32[5,2] { %a = reduce add %x, axes=[0] : f32[5] %b = broadcast %a, dims=[0] : f32[5,2] return %b }",
+    ),
+    (
+        "reduce_of_broadcast",
+        Exactly,
+        "(%x: f32[3,5]) -> f32[5,2] { %a = broadcast %x, dims=[0,1] : f32[3,5,2] %b = reduce max %a, axes=[0] : f32[5,2] return %b }",
+        "(%x: f32[3,5]) -> f32[5,2] { %a = reduce max %x, axes=[0] : f32[5] %b = broadcast %a, dims=[0] : f32[5,2] return %b }",
+    ),
+    (
+        "reduce_of_neg",
+        OnWholeNumbers,
+        "(%x: f32[3,5]) -> f32[5] { %a = neg %x : f32[3,5] %b = reduce add %a, axes=[0] : f32[5] return %b }",
+        "(%x: f32[3,5]) -> f32[5] { %a = reduce add %x, axes=[0] : f32[5] %b = neg %a : f32[5] return %b }",
+    ),
+    (
         "reduce_of_transpose",
         OnWholeNumbers,
         "(%x: f32[2,3,4]) -> f32[4,2] { %a = transpose %x, perm=[2,1,0] : f32[4,3,2] %b = reduce add %a, axes=[1] : f32[4,2] return %b }",

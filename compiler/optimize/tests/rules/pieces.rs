@@ -58,4 +58,22 @@ pub(crate) const CASES: &[Case] = &[
         "(%x: f32[1], %y: f32[2]) -> f32[4] { %a = concatenate %x, %y, axis=0 : f32[3] %b = concatenate %a, %x, axis=0 : f32[4] return %b }",
         "(%x: f32[1], %y: f32[2]) -> f32[4] { %b = concatenate %x, %y, %x, axis=0 : f32[4] return %b }",
     ),
+    (
+        "concatenate_of_neighbours",
+        Exactly,
+        "(%x: f32[2,7], %y: f32[2,1]) -> f32[2,7] { %a = slice %x, start=[0,1], limit=[2,3] : f32[2,2] %b = slice %x, start=[0,3], limit=[2,7] : f32[2,4] %c = concatenate %a, %b, %y, axis=1 : f32[2,7] return %c }",
+        "(%x: f32[2,7], %y: f32[2,1]) -> f32[2,7] { %a = slice %x, start=[0,1], limit=[2,7] : f32[2,6] %c = concatenate %a, %y, axis=1 : f32[2,7] return %c }",
+    ),
+    (
+        "concatenate_of_neighbours",
+        Exactly,
+        "(%x: f32[7]) -> f32[7] { %a = slice %x, start=[0], limit=[3] : f32[3] %b = slice %x, start=[3], limit=[7] : f32[4] %c = concatenate %a, %b, axis=0 : f32[7] return %c }",
+        "(%x: f32[7]) -> f32[7] { return %x }",
+    ),
+    (
+        "concatenate_of_neighbours",
+        Exactly,
+        "(%x: f32[2]) -> f32[9] { %a = constant -0.0 : f32[3] %b = constant -0.0 : f32[4] %c = concatenate %x, %a, %b, axis=0 : f32[9] return %c }",
+        "(%x: f32[2]) -> f32[9] { %a = constant -0.0 : f32[7] %c = concatenate %x, %a, axis=0 : f32[9] return %c }",
+    ),
 ];

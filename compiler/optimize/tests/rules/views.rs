@@ -5,6 +5,18 @@ use crate::common::Compare::{Exactly, OnWholeNumbers};
 
 pub(crate) const CASES: &[Case] = &[
     (
+        "elementwise_of_broadcast",
+        Exactly,
+        "(%x: f32[3]) -> f32[2,3] { %a = broadcast %x, dims=[1] : f32[2,3] %b = exp %a : f32[2,3] return %b }",
+        "(%x: f32[3]) -> f32[2,3] { %a = exp %x : f32[3] %b = broadcast %a, dims=[1] : f32[2,3] return %b }",
+    ),
+    (
+        "elementwise_of_broadcast",
+        Exactly,
+        "(%p: bool[3], %x: f32[3]) -> f32[2,3] { %a = broadcast %p, dims=[1] : bool[2,3] %b = broadcast %x, dims=[1] : f32[2,3] %c = constant 3.0 : f32[2,3] %d = select %a, %c, %b : f32[2,3] return %d }",
+        "(%p: bool[3], %x: f32[3]) -> f32[2,3] { %c = constant 3.0 : f32[3] %d = select %p, %c, %x : f32[3] %e = broadcast %d, dims=[1] : f32[2,3] return %e }",
+    ),
+    (
         "broadcast_nothing",
         Exactly,
         "(%x: f32[3]) -> f32[1,3,1] { %a = broadcast %x, dims=[1] : f32[1,3,1] return %a }",
