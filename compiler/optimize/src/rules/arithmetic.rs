@@ -28,12 +28,18 @@ pub(crate) const IDEMPOTENT: &[Rule] =
 pub(crate) const ADD: &[Rule] = &[
     Rule { name: "add_zero", about: "x + -0.0 = x; x + 0 = x for integers and where x is never -0.0", apply: add_zero },
     Rule { name: "add_neg", about: "x + (-y) = x - y, (-x) + y = y - x", apply: add_neg },
+    Rule {
+        name: "add_neg_product",
+        about: "x + (-a) b = x - a b, (-a) b + y = y - a b, floats",
+        apply: add_neg_product,
+    },
     Rule { name: "add_constants", about: "(x + c) + d = x + (c + d), integers", apply: merge_constants },
 ];
 
 pub(crate) const SUB: &[Rule] = &[
     Rule { name: "sub_zero", about: "x - 0.0 = x", apply: sub_zero },
     Rule { name: "sub_neg", about: "x - (-y) = x + y", apply: sub_neg },
+    Rule { name: "sub_neg_product", about: "x - (-a) b = x + a b, floats", apply: sub_neg_product },
     Rule { name: "sub_from_zero", about: "-0.0 - x = -x; 0 - x = -x for integers", apply: sub_from_zero },
     Rule { name: "sub_self", about: "x - x = 0, integers", apply: sub_self },
 ];
@@ -243,6 +249,35 @@ fn sub_neg(w: &mut Rewriter<'_>, _: &Op, args: &[Value]) -> Option<Value> {
     let (x, y) = pair(args)?;
     let y = w.unary(y, Unary::Neg)?;
     Some(w.emit_binary(Binary::Add, x, y))
+}
+
+/// `a b` where a value is `(-a) b` or `b (-a)`, and nothing else uses it: rounding is symmetric, so it is the negation of `a b`.
+fn negated_product(w: &mut Rewriter<'_>, value: Value) -> Option<Value> {
+    if !is_float(w, value) || !w.is_used_once(value) {
+        return None;
+    }
+    let (x, y) = w.binary(value, Binary::Mul)?;
+    let (a, b) = match (w.unary(x, Unary::Neg), w.unary(y, Unary::Neg)) {
+        (Some(a), _) => (a, y),
+        (None, Some(b)) => (x, b),
+        (None, None) => return None,
+    };
+    Some(w.emit_binary(Binary::Mul, a, b))
+}
+
+fn add_neg_product(w: &mut Rewriter<'_>, _: &Op, args: &[Value]) -> Option<Value> {
+    let (x, y) = pair(args)?;
+    let (kept, product) = match negated_product(w, y) {
+        Some(product) => (x, product),
+        None => (y, negated_product(w, x)?),
+    };
+    Some(w.emit_binary(Binary::Sub, kept, product))
+}
+
+fn sub_neg_product(w: &mut Rewriter<'_>, _: &Op, args: &[Value]) -> Option<Value> {
+    let (x, y) = pair(args)?;
+    let product = negated_product(w, y)?;
+    Some(w.emit_binary(Binary::Add, x, product))
 }
 
 fn sub_from_zero(w: &mut Rewriter<'_>, _: &Op, args: &[Value]) -> Option<Value> {

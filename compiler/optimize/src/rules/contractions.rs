@@ -3,7 +3,7 @@
 //! Those that change the order of accumulation, and no more than that, rest on the tolerance of sums.
 
 use pullback_ir::op::BroadcastSpec;
-use pullback_ir::{Axes, Binary, DotDims, Literal, Op, Reduction, Scalar, Unary, Value};
+use pullback_ir::{Axes, Binary, DotDims, Literal, Op, Reduction, Scalar, Shape, Unary, Value};
 
 use crate::rewriter::{Rewriter, Rule};
 use crate::rules::constants::{identity_of_dot, identity_of_reduction};
@@ -38,6 +38,12 @@ pub(crate) const DOT: &[Rule] = &[
         about: "dot (transpose x), y = dot x, y over the axes before transposition if the free axes keep their order",
         apply: dot_of_transpose,
     },
+    Rule {
+        name: "dot_of_broadcast",
+        about: "dot (broadcast x), y = broadcast (dot x, y) where x is repeated along free axes, likewise y",
+        apply: dot_of_broadcast,
+    },
+    Rule { name: "dot_of_ones", about: "dot 1, y = sum of y over the contracted axes", apply: dot_of_ones },
 ];
 
 fn reduce_axes(op: &Op) -> Option<(Reduction, &Axes)> {
@@ -191,6 +197,77 @@ fn dot_of_transpose(w: &mut Rewriter<'_>, op: &Op, args: &[Value]) -> Option<Val
         return Some(emit_dot(w, x, y, DotDims { rhs_batch, rhs_contract, ..(**dims).clone() }));
     }
     None
+}
+
+/// What is the same along a free axis is contracted once.
+fn dot_of_broadcast(w: &mut Rewriter<'_>, op: &Op, args: &[Value]) -> Option<Value> {
+    let (&[x, y], Op::Dot(dims)) = (args, op) else { return None };
+    let (left, right) = (dims.lhs_free(w.ty(x).rank()), dims.rhs_free(w.ty(y).rank()));
+    let result = w.result_type(op, args)?.shape;
+    let first = dims.lhs_batch.len();
+    // The free axes of a side, in order, are axes of the result from `first` on.
+    let kept = |first: usize, free: &[usize], repeated: &[usize]| -> Vec<usize> {
+        let axes = free.iter().enumerate().filter(|(_, axis)| repeated.contains(axis));
+        let gone: Vec<usize> = axes.map(|(position, _)| first + position).collect();
+        others(result.rank(), &gone)
+    };
+    let (shorter, kept) = if let Some((repeated, part)) = unrepeated(w, x, &left) {
+        let dims = DotDims {
+            lhs_batch: without(&dims.lhs_batch, &repeated).into(),
+            lhs_contract: without(&dims.lhs_contract, &repeated).into(),
+            ..(**dims).clone()
+        };
+        (emit_dot(w, part, y, dims), kept(first, &left, &repeated))
+    } else {
+        let (repeated, part) = unrepeated(w, y, &right)?;
+        let dims = DotDims {
+            rhs_batch: without(&dims.rhs_batch, &repeated).into(),
+            rhs_contract: without(&dims.rhs_contract, &repeated).into(),
+            ..(**dims).clone()
+        };
+        (emit_dot(w, x, part, dims), kept(first + left.len(), &right, &repeated))
+    };
+    Some(emit_broadcast(w, shorter, result, kept))
+}
+
+/// Those of the axes `free` along which a value is the same, if any, and the value without them.
+fn unrepeated(w: &mut Rewriter<'_>, value: Value, free: &[usize]) -> Option<(Vec<usize>, Value)> {
+    let extents = w.extents(value);
+    if let Some(element) = w.splat_of(value) {
+        let shape = Shape::new(&picked(&extents, &others(extents.len(), free))).ok()?;
+        return (!free.is_empty()).then(|| (free.to_vec(), w.splat(element, shape)));
+    }
+    let (BroadcastSpec { dims, .. }, x) = w.matching_one(value, broadcast_spec)?;
+    let repeated: Vec<usize> = free.iter().copied().filter(|axis| !dims.contains(axis)).collect();
+    if repeated.is_empty() {
+        return None;
+    }
+    let shape = Shape::new(&picked(&extents, &others(extents.len(), &repeated))).ok()?;
+    Some((repeated.clone(), emit_broadcast(w, x, shape, without(&dims, &repeated))))
+}
+
+/// The numbers of `axes`, none of which is `removed`, when those are gone.
+fn without(axes: &[usize], removed: &[usize]) -> Vec<usize> {
+    axes.iter().map(|&axis| axis - removed.iter().filter(|&&gone| gone < axis).count()).collect()
+}
+
+/// A product with 1 is the other factor, so its sum is a sum; the order of accumulation is free.
+fn dot_of_ones(w: &mut Rewriter<'_>, op: &Op, args: &[Value]) -> Option<Value> {
+    let (&[x, y], Op::Dot(dims)) = (args, op) else { return None };
+    let (other, free, batch, contract) = if w.is_splat(x, 1.0) {
+        (y, dims.lhs_free(w.ty(x).rank()), &dims.rhs_batch, &dims.rhs_contract)
+    } else if w.is_splat(y, 1.0) {
+        (x, dims.rhs_free(w.ty(y).rank()), &dims.lhs_batch, &dims.lhs_contract)
+    } else {
+        return None;
+    };
+    // The axes that are left are in the order of the dot's result.
+    if !free.is_empty() || !batch.iter().copied().eq(0..batch.len()) {
+        return None;
+    }
+    let mut axes = contract.to_vec();
+    axes.sort_unstable();
+    Some(w.reduce(Reduction::Add, other, axes))
 }
 
 /// The operand of a transpose that is in memory. Windows and what is reversed are not, and a contraction that needs them there has them stored in

@@ -53,6 +53,11 @@ pub(crate) const SELECT: &[Rule] = &[
         about: "select p, true, false = p; select p, false, true = not p",
         apply: select_truth,
     },
+    Rule {
+        name: "select_of_select",
+        about: "select p, (select p, x, y), z = select p, x, z; select p, x, (select p, y, z) = select p, x, z",
+        apply: select_of_select,
+    },
 ];
 
 pub(crate) const CLAMP: &[Rule] = &[Rule {
@@ -203,6 +208,19 @@ fn select_truth(w: &mut Rewriter<'_>, _: &Op, args: &[Value]) -> Option<Value> {
         (Scalar::Bool(false), Scalar::Bool(true)) => Some(w.emit_unary(Unary::Not, p)),
         _ => None,
     }
+}
+
+fn select_of_select(w: &mut Rewriter<'_>, op: &Op, args: &[Value]) -> Option<Value> {
+    let &[p, x, y] = args else { return None };
+    let arm = |value: Value, position: usize| {
+        let (_, parts) = w.matching(value, |op| matches!(op, Op::Select).then_some(()))?;
+        if parts.first() == Some(&p) { parts.get(position).copied() } else { None }
+    };
+    let (first, second) = (arm(x, 1), arm(y, 2));
+    if first.is_none() && second.is_none() {
+        return None;
+    }
+    Some(w.emit(op.clone(), &[p, first.unwrap_or(x), second.unwrap_or(y)]))
 }
 
 fn clamp_open(w: &mut Rewriter<'_>, _: &Op, args: &[Value]) -> Option<Value> {

@@ -89,6 +89,24 @@ pub(crate) const CASES: &[Case] = &[
         "(%x: f64, %y: f64) -> f64 { %z = sub %y, %x : f64 return %z }",
     ),
     (
+        "add_neg_product",
+        Exactly,
+        "(%x: f32[16], %a: f32[16], %b: f32[16]) -> f32[16] { %n = neg %a : f32[16] %p = mul %n, %b : f32[16] %s = add %x, %p : f32[16] return %s }",
+        "(%x: f32[16], %a: f32[16], %b: f32[16]) -> f32[16] { %p = mul %a, %b : f32[16] %s = sub %x, %p : f32[16] return %s }",
+    ),
+    (
+        "add_neg_product",
+        Exactly,
+        "(%x: f32[16], %a: f32[16], %b: f32[16]) -> f32[16] { %n = neg %a : f32[16] %p = mul %b, %n : f32[16] %s = add %p, %x : f32[16] return %s }",
+        "(%x: f32[16], %a: f32[16], %b: f32[16]) -> f32[16] { %p = mul %b, %a : f32[16] %s = sub %x, %p : f32[16] return %s }",
+    ),
+    (
+        "sub_neg_product",
+        Exactly,
+        "(%x: f32[16], %a: f32[16], %b: f32[16]) -> f32[16] { %n = neg %a : f32[16] %p = mul %n, %b : f32[16] %s = sub %x, %p : f32[16] return %s }",
+        "(%x: f32[16], %a: f32[16], %b: f32[16]) -> f32[16] { %p = mul %a, %b : f32[16] %s = add %x, %p : f32[16] return %s }",
+    ),
+    (
         "add_constants",
         Exactly,
         "(%x: u8) -> u8 { %c = constant 200 : u8 %a = add %x, %c : u8 %b = add %a, %c : u8 return %b }",

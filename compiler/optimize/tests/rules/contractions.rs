@@ -106,4 +106,28 @@ pub(crate) const CASES: &[Case] = &[
         "(%x: f32[3,2], %y: f32[5]) -> f32[2,3] { %a = transpose %x, perm=[1,0] : f32[2,3] %v = windows %y, axes=[0], size=[3] : f32[3,3] %w = transpose %v, perm=[1,0] : f32[3,3] %c = dot %a, %w, contract=[1]x[0] : f32[2,3] return %c }",
         "(%x: f32[3,2], %y: f32[5]) -> f32[2,3] { %v = windows %y, axes=[0], size=[3] : f32[3,3] %w = transpose %v, perm=[1,0] : f32[3,3] %c = dot %x, %w, contract=[0]x[0] : f32[2,3] return %c }",
     ),
+    (
+        "dot_of_broadcast",
+        OnWholeNumbers,
+        "(%x: f32[5], %y: f32[5,4]) -> f32[2,3,4] { %a = broadcast %x, dims=[1] : f32[2,5,3] %c = dot %a, %y, contract=[1]x[0] : f32[2,3,4] return %c }",
+        "(%x: f32[5], %y: f32[5,4]) -> f32[2,3,4] { %a = dot %x, %y, contract=[0]x[0] : f32[4] %c = broadcast %a, dims=[2] : f32[2,3,4] return %c }",
+    ),
+    (
+        "dot_of_broadcast",
+        OnWholeNumbers,
+        "(%x: f32[6,2,5], %y: f32[6,3]) -> f32[6,2,3,4] { %a = broadcast %y, dims=[1,2] : f32[5,6,3,4] %c = dot %x, %a, batch=[0]x[1], contract=[2]x[0] : f32[6,2,3,4] return %c }",
+        "(%x: f32[6,2,5], %y: f32[6,3]) -> f32[6,2,3,4] { %a = broadcast %y, dims=[1,2] : f32[5,6,3] %d = dot %x, %a, batch=[0]x[1], contract=[2]x[0] : f32[6,2,3] %c = broadcast %d, dims=[0,1,2] : f32[6,2,3,4] return %c }",
+    ),
+    (
+        "dot_of_ones",
+        OnWholeNumbers,
+        "(%y: f32[5,4]) -> f32[2,4] { %a = constant 1.0 : f32[2,5] %c = dot %a, %y, contract=[1]x[0] : f32[2,4] return %c }",
+        "(%y: f32[5,4]) -> f32[2,4] { %a = reduce add %y, axes=[0] : f32[4] %c = broadcast %a, dims=[1] : f32[2,4] return %c }",
+    ),
+    (
+        "dot_of_ones",
+        OnWholeNumbers,
+        "(%x: f32[3,5,4]) -> f32[3,4] { %a = constant 1.0 : f32[3,5] %c = dot %x, %a, batch=[0]x[0], contract=[1]x[1] : f32[3,4] return %c }",
+        "(%x: f32[3,5,4]) -> f32[3,4] { %c = reduce add %x, axes=[1] : f32[3,4] return %c }",
+    ),
 ];

@@ -150,4 +150,10 @@ pub(crate) const CASES: &[Case] = &[
         "(%x: f32) -> f32 { %a = bitcast %x : i32 %b = bitcast %a : f32 return %b }",
         "(%x: f32) -> f32 { return %x }",
     ),
+    (
+        "select_of_select",
+        Exactly,
+        "(%p: bool[2], %x: f32[2], %y: f32[2], %z: f32[2]) -> (f32[2], f32[2]) { %a = select %p, %x, %y : f32[2] %b = select %p, %a, %z : f32[2] %c = select %p, %z, %a : f32[2] return %b, %c }",
+        "(%p: bool[2], %x: f32[2], %y: f32[2], %z: f32[2]) -> (f32[2], f32[2]) { %b = select %p, %x, %z : f32[2] %c = select %p, %z, %y : f32[2] return %b, %c }",
+    ),
 ];
