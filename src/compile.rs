@@ -215,6 +215,7 @@ fn plan(function: &Function, options: &Options) -> Result<Plan, Error> {
 fn lower(function: &Function, plan: &Plan) -> Result<pullback_loops::Verified<Program>, Error> {
     let mut program = pullback_loops::lower(function, plan)?;
     pullback_loops::contract_mul_add(&mut program);
+    pullback_loops::promote(&mut program)?;
     // Generated code has no bounds checks: this is what it relies on.
     pullback_loops::verify(program).map_err(|errors| Error::Bug(format!("lowering: {errors}")))
 }

@@ -12,6 +12,7 @@
 //!   position asks for its operands at the positions that the index maps of its operation give, down to loads.
 //! * [`schedule`]: how a nest is run (lanes, unrolling, blocks of a reduction), a pure function of shapes.
 //! * [`contract_mul_add`](mod@contract_mul_add): `a · b + c` as one operation.
+//! * [`promote`](mod@promote): loops of few statements as one kernel, with their state in variables.
 //! * [`memory`]: offsets in the one arena and in the memory of each worker of parallel loops, from lifetimes.
 //! * [`mod@verify`]: single assignment, types, that **every access of every loop stays inside its buffer** and that **iterations of parallel loops do not
 //!   meet**; code generation emits neither bounds checks nor locks and relies on this.
@@ -28,6 +29,7 @@ pub mod memory;
 pub mod parse;
 pub mod print;
 pub mod program;
+pub mod promote;
 pub mod schedule;
 pub mod step;
 pub mod verify;
@@ -42,5 +44,6 @@ pub use program::{
     Affine, Bind, Buffer, BufferData, Carried, Expr, For, Gemm, If, Index, Kernel, Matrix, Place, Program, Space, Stmt,
     Var, VarType,
 };
+pub use promote::promote;
 pub use step::{Branch, Loop, Step, While};
 pub use verify::{Verified, VerifyError, VerifyErrors, can_run_in_parallel, verify};
