@@ -188,6 +188,11 @@ impl Buffers {
         self.of[value].as_ref()
     }
 
+    /// Whether a value is in a buffer.
+    pub(super) fn is_in(&self, value: Value, buffer: Buffer) -> bool {
+        self.of[value].as_ref().is_some_and(|location| location.buffer == buffer)
+    }
+
     /// Further places that the region which stores a value stores it to.
     pub(super) fn also(&self, value: Value) -> &[Location] {
         &self.also[value]

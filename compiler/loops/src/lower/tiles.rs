@@ -19,9 +19,10 @@ use super::nest::Nest;
 use super::region::{PositionBox, fill, strides_of};
 use super::{Session, about, bug, contract, region};
 use crate::error::Error;
-use crate::program::{Affine, Expr, Kernel, Program, Space, Stmt};
+use crate::program::{Affine, Expr, Index, Kernel, Program, Space, Stmt};
 use crate::schedule::{Segment, lanes_of_types, tile_segments};
 use crate::step::{Loop, Step};
+use crate::verify::can_run_in_parallel;
 
 /// A block of positions of an axis, or of the axis of that number among those folded.
 #[derive(Clone, Debug)]
@@ -219,11 +220,17 @@ impl Session {
         tile.starts.pop();
         tile.extents.pop();
         match step {
-            Some(index) => body.push(Step::Loop(Box::new(Loop { index, extent: segment.steps as i64, body: inner }))),
+            Some(index) => body.push(serial(index, segment.steps, inner)),
             None => body.extend(inner),
         }
         Ok(match counter {
-            Some(index) => vec![Step::Loop(Box::new(Loop { index, extent: segment.chunks as i64, body }))],
+            Some(index) => {
+                let mut chunks = Loop { index, extent: segment.chunks as i64, parallel: false, body };
+                // A value that is no block in memory is stored as a whole, and its blocks may be interleaved.
+                let is_local = |buffer| group.tiling.local.keys().any(|&value| buffers.is_in(value, buffer));
+                chunks.parallel = group.group.parallel && can_run_in_parallel(&self.program, &chunks, is_local);
+                vec![Step::Loop(Box::new(chunks))]
+            }
             None => body,
         })
     }
@@ -261,7 +268,7 @@ impl Session {
             tile.starts.pop();
             tile.extents.pop();
             match counter {
-                Some(index) => steps.push(Step::Loop(Box::new(Loop { index, extent: count as i64, body }))),
+                Some(index) => steps.push(serial(index, count, body)),
                 None => steps.extend(body),
             }
         }
@@ -348,6 +355,10 @@ impl Group<'_> {
     fn total(&self, kind: Reduction, location: Location) -> Result<Total, Error> {
         Ok(Total { location, step: scalar::step(kind), kind })
     }
+}
+
+fn serial(index: Index, count: usize, body: Vec<Step>) -> Step {
+    Step::Loop(Box::new(Loop { index, extent: count as i64, parallel: false, body }))
 }
 
 fn missing(value: Value) -> Error {

@@ -9,7 +9,7 @@
 //! 3. what is stored and loaded again is passed on in variables, within an iteration and, as values carried by the loop, from one
 //!    to the next (`forward`); sums with zeros that padding made fall away (`simplify`).
 //!
-//! Stores that nobody reads and the buffers they were to then disappear (`dead`), and memory is planned anew. A loop with calls, with
+//! Stores that nobody reads and the buffers they were to then disappear (`dead`), and memory is planned anew. A loop that is parallel, with calls, with
 //! conditions around kernels, or too large when written out stays as it is; loops are looked at from the innermost out.
 //!
 //! Before and after: a verified program with the same results to the last bit (what is neither stored nor loaded is neither rounded nor reordered).
@@ -83,7 +83,7 @@ fn promoted(program: &mut Program, around: &Loop) -> Option<Kernel> {
     for kernel in &kernels {
         size += unroll::unrolled_size(&kernel.body)?;
     }
-    if around.extent < 1 || size > MAX_STATEMENTS {
+    if around.extent < 1 || around.parallel || size > MAX_STATEMENTS {
         return None;
     }
     let about = match &kernels[..] {

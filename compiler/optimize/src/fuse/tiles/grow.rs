@@ -146,7 +146,13 @@ impl<'a> Former<'a> {
         let region = &self.regions[seed];
         let axes = region.domain.extents().into_iter().enumerate().filter(|&(_, extent)| extent > 1);
         let axes: Vec<TileRole> = axes.map(|(axis, _)| TileRole::Axis(axis)).collect();
-        let mut seeds: Vec<Vec<TileRole>> = (1..=axes.len().min(MAX_DIMS)).map(|count| axes[..count].to_vec()).collect();
+        let mut seeds: Vec<Vec<TileRole>> = Vec::new();
+        for count in 1..=axes.len().min(MAX_DIMS) {
+            // Threads share the first dimension, so that is the longest of those of which a tile is one position.
+            let mut roles = axes[..count].to_vec();
+            roles[..count - 1].sort_by_key(|&role| std::cmp::Reverse(self.extent(seed, role)));
+            seeds.push(roles);
+        }
         if let Some(number) = self.folds(region).iter().position(|&extent| extent > 1) {
             seeds.push(vec![TileRole::Folded(number)]);
         }
