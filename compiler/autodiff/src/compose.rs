@@ -6,7 +6,7 @@ use cranelift_entity::EntitySet;
 use pullback_ir::rewrite::{ValueMap, copy_inst, copy_params, inline_calls};
 use pullback_ir::{Builder, FuncId, Function, Inst, Module, Value, Verified};
 
-use crate::control::Mode;
+use crate::control::{Mode, check_depth};
 use crate::emit;
 use crate::error::Error;
 use crate::prune::prune;
@@ -37,7 +37,8 @@ pub fn jvp(module: &Verified<Module>, func: FuncId, wrt: &[usize]) -> Result<Fun
 /// order.
 ///
 /// # Errors
-/// If `func` is not in the module, or a parameter does not exist, is repeated or is not floating-point.
+/// If `func` is not in the module, a parameter does not exist, is repeated or is not floating-point, an operation has no derivative in reverse mode (a `while` without a
+/// bound), or its loops and branches would nest too deep there.
 pub fn vjp(module: &Verified<Module>, func: FuncId, wrt: &[usize]) -> Result<Function, Error> {
     check_wrt(subject(module, func)?, wrt)?;
     reverse_mode(module, &inlined(module, func)?, wrt, "vjp", Seed::Parameters, Returns::ResultsAndCotangents)
@@ -135,6 +136,7 @@ pub(crate) fn reverse_mode(
     seed: Seed,
     returns: Returns,
 ) -> Result<Function, Error> {
+    check_depth(source)?;
     let forward = Builder::new(module, &source.name);
     let trace = trace(&forward, source, &Request { wrt, mode: Mode::Split })?;
     let forward = forward.finish(&[]).map_err(|error| Error::build("jvp", error))?;

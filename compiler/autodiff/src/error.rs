@@ -112,7 +112,7 @@ pub enum Error {
         /// What was found and what was expected.
         message: String,
     },
-    /// Calls are inlined first, and inlined the function is too large.
+    /// Calls are inlined first, and inlined the function is too large; or its derivative nests too deep.
     #[error("@{function}: {message}")]
     TooLarge {
         /// The function's name.

@@ -221,6 +221,7 @@ impl<'a> Flow<'a> {
                 self.pass(&function.region(body).results, results);
             }
             (Op::CustomDerivative(kind), &[primal, rule]) => self.custom(inst, *kind, primal, rule),
+            (Op::TransposeRule { known }, &[rule]) => self.transposed(args.split_at(*known), rule, results),
             (_, _) => self.mark_all(results),
         }
     }
@@ -247,6 +248,23 @@ impl<'a> Flow<'a> {
                     self.batched_rule(args, rule, results);
                 }
             }
+        }
+    }
+
+    /// A linear map depends on what its transpose depends on, and is zero where its operands are.
+    fn transposed(&mut self, (known, linear): (&[Value], &[Value]), rule: Region, results: &[Value]) {
+        let function = self.function;
+        let marked = match self.property {
+            Property::Tangent | Property::Batched => true,
+            Property::NonZero => self.any(linear),
+            Property::Dependent => {
+                self.pass(known, &function.region(rule).params);
+                self.region(rule);
+                self.any(linear) || self.any(&function.region(rule).results)
+            }
+        };
+        if marked {
+            self.mark_all(results);
         }
     }
 

@@ -14,7 +14,7 @@ use pullback_ir::rewrite::{ValueMap, copy_inst};
 use pullback_ir::{BuildError, Builder, FuncId, Function, Inst, Module, Op, Type, Value, Verified};
 
 use crate::compose::{check_wrt, inlined, subject};
-use crate::control::Mode;
+use crate::control::{Mode, check_depth};
 use crate::error::Error;
 use crate::prune::{live, prune};
 use crate::trace::{Request, dependents, trace};
@@ -37,11 +37,12 @@ pub struct Linearized {
 /// values that the linear program uses are residuals, each once, in order of first use.
 ///
 /// # Errors
-/// If `func` is not in the module, or a parameter does not exist, is repeated or is not floating-point.
+/// As [`vjp`](crate::vjp()).
 pub fn linearize(module: &Verified<Module>, func: FuncId, wrt: &[usize]) -> Result<Linearized, Error> {
     let source = subject(module, func)?;
     check_wrt(source, wrt)?;
     let source = inlined(module, func)?;
+    check_depth(&source)?;
     let floats = source.result_types().enumerate().filter(|(_, ty)| ty.dtype.is_float());
     let outputs: Vec<usize> = floats.map(|(position, _)| position).collect();
     let parts = Parts::new(module, &source, wrt, &outputs)?;

@@ -36,7 +36,9 @@ func @f(%x: f64) -> f64 {
 
 #[test]
 fn a_rule_that_scans_values_beside_tangents_serves_reverse_mode() {
-    check_ruled(POWER, &[(0.5, 1.5)]);
+    for policy in ["", ", checkpoint=recompute", ", checkpoint_every=2"] {
+        check_ruled(&POWER.replace("carry=1", &format!("carry=1{policy}")), &[(0.5, 1.5)]);
+    }
     check_ruled(
         "
 func @f(%w: f64[2,2], %h: f64[2], %x: f64[3,2]) -> (f64[2], f64[3], i32) {
@@ -56,6 +58,15 @@ func @f(%w: f64[2,2], %h: f64[2], %x: f64[3,2]) -> (f64[2], f64[3], i32) {
 ",
         &[(-1.0, 1.0), (-1.0, 1.0), (-1.0, 1.0)],
     );
+}
+
+#[test]
+fn a_rule_that_scans_with_slots_serves_reverse_mode() {
+    // What it makes is a linear map of which only the transpose is known: its coefficients must be seen not to depend on the tangents.
+    let (module, id) = ruled(&POWER.replace("carry=1", "carry=1, checkpoint_slots=2"));
+    let (module, gradient) = common::add(&module, grad(&module, id, &[0]).unwrap());
+    let x = common::array(module.function(id).ty(module.function(id).params()[0]), &[1.5]);
+    assert_eq!(common::run(&module, gradient, &[x])[0].to_f64(), [3.0 * 1.5 * 1.5]);
 }
 
 #[test]

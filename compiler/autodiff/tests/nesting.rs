@@ -5,7 +5,7 @@
 mod common;
 
 use common::{add, array, find, load, run};
-use pullback_autodiff::{grad, jvp, vmap};
+use pullback_autodiff::{Error, grad, jvp, linearize, vjp, vmap};
 use pullback_ir::{DType, Function, Module, Type, Verified};
 
 /// One level around what is inside: text with `{d}` for the level, `{i}` for the next and `{body}`; the value going in is `%p{d}`, that coming out `%r{d}`.
@@ -122,4 +122,57 @@ fn batching_visits_each_region_of_a_nest_a_few_times() {
     for level in [SCAN, WHILE, COND, CHECKPOINT, RULE] {
         check(level, 28, |m| vmap(m, find(m, "f"), 2, &[Some(0)], &[0]).unwrap(), &[&[0.5, 0.25]], &[sin, other]);
     }
+}
+
+#[test]
+fn a_nest_whose_reverse_pass_would_be_too_deep_is_a_limit_and_no_bug() {
+    let policy = |policy: &str| SCAN.replace("carry=2", &format!("carry=2, {policy}")).replace("length=1", "length=2");
+    for (level, depth, deep) in [
+        (WHILE.to_owned(), 17, 34),
+        (policy("checkpoint=recompute"), 17, 34),
+        (policy("checkpoint_every=1"), 11, 33),
+        (policy("checkpoint_slots=1"), 9, 36),
+    ] {
+        let module = nested(&level, depth);
+        let f = find(&module, "f");
+        assert!(jvp(&module, f, &[0]).is_ok(), "{level}");
+        let error = grad(&module, f, &[0]).unwrap_err();
+        assert!(matches!(error, Error::TooLarge { .. }), "{error}");
+        assert!(
+            error.to_string().contains(&format!(
+                "@f: the loops and branches of its derivative in reverse mode would nest {deep} deep"
+            )),
+            "{error}"
+        );
+        assert_eq!(linearize(&module, f, &[0]).unwrap_err(), error);
+        // One level less is not refused.
+        assert!(grad(&nested(&level, depth - 1), f, &[0]).is_ok(), "{level}");
+    }
+}
+
+#[test]
+fn what_a_loop_keeps_may_have_as_many_axes_as_there_can_be() {
+    let ty = format!("f64[2{}]", ",1".repeat(15));
+    let text = |length: &str, policy: &str| {
+        format!(
+            "func @f(%x: {ty}) -> {ty} {{\n  %y = scan %x, length={length}, consts=0, carry=1{policy} : {ty}\n    \
+             body(%a: {ty}) {{\n      %s = sin %a : {ty}\n      yield %s\n    }}\n  return %y\n}}\n"
+        )
+    };
+    for policy in ["", ", checkpoint=recompute", ", checkpoint_every=2"] {
+        common::check_text(&text("4", policy), &[(0.2, 1.0)], 1);
+    }
+    let refusal = |length: &str, policy: &str| {
+        let module = load(&text(length, policy));
+        let error = vjp(&module, find(&module, "f"), &[0]).unwrap_err();
+        assert!(!error.is_bug(), "{error}");
+        error.to_string()
+    };
+    let error = refusal("4", ", checkpoint_slots=2");
+    assert!(error.contains("scan") && error.contains("checkpoint_slots=2 keeps 2 states of type f64[2,1"), "{error}");
+    let error = refusal("281474976710656", "");
+    assert!(
+        error.contains("of each of 281474976710656 iterations") && error.contains("give a checkpoint policy"),
+        "{error}"
+    );
 }

@@ -2,7 +2,7 @@
 //!
 //! Forward mode runs it. Reverse mode has to transpose it, and most rules transpose as they stand, instruction by instruction. A loop or a branch that computes
 //! values beside tangents does not, nor does a sort that moves tangents along. But a linear function is its own derivative: such a rule is
-//! [`split`](crate::linearize::split) at its derivative by the tangents, taken where they are zero, and the linear program of that transposes.
+//! [`split`] at its derivative by the tangents, taken where they are zero, and the linear program of that transposes.
 //!
 //! The derivative of a rule that is not linear would be something else than what forward mode computes, so that is refused: a rule is linear if what its derivative needs does not
 //! depend on the tangents (it is affine), and if it is zero where they are.

@@ -11,11 +11,13 @@
 
 mod branch;
 mod custom;
+mod depth;
 mod jvp_rule;
 mod revolve;
 mod scan;
 mod while_loop;
 
+pub(crate) use depth::check_depth;
 use pullback_ir::rewrite::{ValueMap, copy_inst};
 use pullback_ir::{Builder, Function, Module, Op, Provenance, Type, Value};
 

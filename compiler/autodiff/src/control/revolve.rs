@@ -138,6 +138,14 @@ pub(super) fn differentiate(
         )));
     }
     let state = spec.consts..spec.consts + spec.carry;
+    for &param in &body.params()[state.clone()] {
+        let ty = body.ty(param);
+        if let Err(error) = Shape::new(&[&[slots][..], &ty.shape.extents()].concat()) {
+            return Err(
+                site.no_rule(format!("checkpoint_slots={slots} keeps {slots} states of type {ty} as one: {error}"))
+            );
+        }
+    }
     let Iteration { params: active, results } =
         iteration(body, Property::Tangent, &site.active(), spec.consts, spec.carry);
     let positions = |range: std::ops::Range<usize>| range.filter(|&at| active[at]).collect::<Vec<_>>();
