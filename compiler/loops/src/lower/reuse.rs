@@ -127,11 +127,18 @@ impl<'a> Analysis<'a> {
                 continue;
             }
             let positions = found.entry(value).or_default();
-            if positions.is_empty() || self.plan.regions[region].kind == RegionKind::Loop {
+            let stores_often = self.plan.regions[region].kind == RegionKind::Loop && !self.accumulates(value);
+            if positions.is_empty() || stores_often {
                 positions.push(position);
             }
         }
         found
+    }
+
+    /// Whether a value is complete only behind its tile group.
+    fn accumulates(&self, value: Value) -> bool {
+        let mut axes = self.plan.tiles.iter().filter_map(|group| group.axes.get(&value));
+        axes.any(|axes| axes.iter().any(Option::is_none))
     }
 
     /// Whether another region of a region's tile group reads a value: it runs for a tile after the region ran for those before.

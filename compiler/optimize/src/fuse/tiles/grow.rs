@@ -7,7 +7,7 @@ use pullback_ir::{Function, Inst, Value};
 
 use super::super::{Decision, FuseOptions, FusionRegion, Plan, RegionKind, Verdict, result};
 use super::motion::{folded_extents, reads, roots};
-use super::{MAX_ACCUMULATED_BYTES, MAX_POSITION_BYTES, MIN_SAVED, PARALLEL_WORK, TileGroup, TileRole, work};
+use super::{MAX_ACCUMULATED_BYTES, MAX_POSITION_BYTES, MAX_WHOLE_BYTES, MIN_SAVED, PARALLEL_WORK, TileGroup, TileRole, work};
 
 /// The most dimensions that are cut.
 const MAX_DIMS: usize = 3;
@@ -191,7 +191,8 @@ impl<'a> Former<'a> {
             behind: Vec::new(),
         };
         let moves = self.moves(seed, &roles)?;
-        self.may_accumulate(&draft, seed, &roles).then_some(())?;
+        let fits = self.may_accumulate(&draft, seed, &roles) && self.may_multiply(&draft, seed, &moves);
+        fits.then_some(())?;
         self.join(&mut draft, seed, roles, &moves);
         Some(draft)
     }
@@ -286,11 +287,9 @@ impl<'a> Former<'a> {
             })?;
             roles.push(role);
         }
-        if !self.may_accumulate(draft, region, &roles) {
-            return None;
-        }
         let moves = self.moves(region, &roles)?;
-        Some((roles, moves))
+        let fits = self.may_accumulate(draft, region, &roles) && self.may_multiply(draft, region, &moves);
+        fits.then_some((roles, moves))
     }
 
     /// Whether what a region would accumulate over the tiles is small enough, if it does.
@@ -310,6 +309,18 @@ impl<'a> Former<'a> {
         };
         let results = roots.iter().filter_map(|&inst| result(self.function, inst));
         results.map(per_tile).all(|bytes| bytes <= MAX_ACCUMULATED_BYTES)
+    }
+
+    /// Whether what a contraction reads for every tile is small enough, if the region is one.
+    fn may_multiply(&self, draft: &Draft, region: usize, moves: &BTreeMap<Value, Vec<Option<usize>>>) -> bool {
+        if !matches!(self.regions[region].kind, RegionKind::Contraction(_)) {
+            return true;
+        }
+        moves.iter().filter(|(_, axes)| axes.last().is_some_and(Option::is_none)).all(|(&value, axes)| {
+            let cut = axes.iter().zip(&draft.extents).filter(|(axis, _)| axis.is_some());
+            let blocks: usize = cut.map(|(_, &extent)| extent).product();
+            self.function.ty(value).bytes() / blocks.max(1) <= MAX_WHOLE_BYTES
+        })
     }
 
     fn join(&self, draft: &mut Draft, region: usize, roles: Vec<TileRole>, moves: &BTreeMap<Value, Vec<Option<usize>>>) {

@@ -44,6 +44,9 @@ pub const MAX_POSITION_BYTES: usize = 256 << 10;
 /// Bytes of what accumulates over the tiles of a group, at most, for each value: it is read and stored again for each tile.
 pub const MAX_ACCUMULATED_BYTES: usize = 512 << 10;
 
+/// Bytes of an operand that a contraction reads for every tile, at most: it stays in the second cache beside the tile.
+pub const MAX_WHOLE_BYTES: usize = 512 << 10;
+
 /// Work of a region that is worth several threads, in units of simple arithmetic: tens of microseconds, where waking a thread takes a few.
 pub const PARALLEL_WORK: u64 = 200_000;
 
