@@ -88,6 +88,8 @@ impl Names {
 pub(super) struct Buffers {
     of: SecondaryMap<Value, Option<Location>>,
     also: SecondaryMap<Value, Vec<Location>>,
+    /// Of values of which there is a block; empty for all others.
+    strides: SecondaryMap<Value, Vec<i64>>,
     params: Vec<Buffer>,
     /// What is left to do behind the last region, in order.
     pub(super) copies: Vec<Copy>,
@@ -103,7 +105,8 @@ impl Buffers {
         (names, program): (&mut Names, &mut Program),
     ) -> Result<Self, Error> {
         let params = places.params.iter().map(|place| place.buffer).collect();
-        let mut buffers = Self { of: SecondaryMap::new(), also: SecondaryMap::new(), params, copies: Vec::new() };
+        let (of, also, strides) = (SecondaryMap::new(), SecondaryMap::new(), SecondaryMap::new());
+        let mut buffers = Self { of, also, strides, params, copies: Vec::new() };
         for (&param, place) in function.params().iter().zip(&places.params) {
             buffers.of[param] = Some(place.clone());
         }
@@ -176,11 +179,20 @@ impl Buffers {
         Ok(())
     }
 
-    /// Lets the first element of a buffer be this position of a value.
-    pub(super) fn shift(&mut self, value: Value, offset: &Affine) {
+    /// Lets a buffer hold a block of a value, whose axes move in memory by `strides` and of which the first element is at this position then.
+    pub(super) fn place_block(&mut self, value: Value, offset: &Affine, strides: Vec<i64>) {
         if let Some(location) = &mut self.of[value] {
             location.offset.clone_from(offset);
+            self.strides[value] = strides;
         }
+    }
+
+    /// How far the axes of a value move in memory.
+    pub(super) fn strides(&self, function: &Function, value: Value) -> Vec<i64> {
+        if !self.strides[value].is_empty() {
+            return self.strides[value].clone();
+        }
+        function.ty(value).shape.strides().into_iter().map(|stride| stride as i64).collect()
     }
 
     /// The place of a value, if it is in memory.

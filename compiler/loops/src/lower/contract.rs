@@ -47,8 +47,7 @@ pub(super) fn lower(
         return Ok(Vec::new());
     }
     let (x, y) = (function.ty(lhs), function.ty(rhs));
-    let [xs, ys, os] =
-        [x, y, ty].map(|ty| ty.shape.strides().into_iter().map(|stride| stride as i64).collect::<Vec<_>>());
+    let [xs, ys, os] = [lhs, rhs, out].map(|value| buffers.strides(function, value));
     let (x_cuts, y_cuts) = cuts(dims, x.rank(), y.rank(), block);
     for (location, cuts, strides) in [(0, &x_cuts, &xs), (1, &y_cuts, &ys)] {
         for (&axis, cut) in cuts {

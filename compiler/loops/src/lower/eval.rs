@@ -41,9 +41,9 @@ impl Eval<'_> {
         }
         let var = match (self.buffers.get(value), self.function.def_inst(value)) {
             (Some(location), _) if !self.own.contains(value) => {
-                let ty = self.function.ty(value);
-                let index = address(&ty.shape.strides(), position);
-                self.nest.load(ty.dtype, location, index)
+                let axes = self.buffers.strides(self.function, value).into_iter().zip(position);
+                let index = axes.fold(Affine::default(), |sum, (stride, at)| sum.plus(at, stride));
+                self.nest.load(self.function.ty(value).dtype, location, index)
             }
             (_, Some(inst)) => self.compute(inst, value, position)?,
             (_, None) => {

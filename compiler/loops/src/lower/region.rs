@@ -102,6 +102,10 @@ pub(super) fn lower(
     for part in parts {
         match part {
             Part::Box(part) if part.extents.contains(&0) => {}
+            Part::Box(mut part) if matches!(region.kind, RegionKind::Assemble(_)) => {
+                block.into_iter().for_each(|block| block.restrict(&mut part));
+                stmts.extend(lowering.emit(&part, program)?);
+            }
             Part::Box(part) => stmts.extend(lowering.emit(&part, program)?),
             Part::Stmts(part) => stmts.extend(part),
         }
@@ -194,7 +198,7 @@ impl<'a> Lowering<'a> {
     /// Elements that go to the same positions of `result`.
     pub(super) fn target(&self, source: Source, result: Value) -> Result<Target, Error> {
         let location = self.location(result)?.clone();
-        let strides = strides_of(self.function, result);
+        let strides = self.buffers.strides(self.function, result);
         Ok(Target { source, location, offset: 0, strides, windows: None, combine: None })
     }
 

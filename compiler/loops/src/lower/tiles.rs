@@ -2,7 +2,7 @@
 //!
 //! Positions are those of whole values throughout: a tile's first position is an expression of the counters of the loops around, the *start* of each dimension, to which what a
 //! kernel does within the tile is added. So loads and stores of whole values need nothing special. A value that is local to the tile has room for one
-//! block; the position of the block's first element is taken off again in its place, and the sum is free of the counters around.
+//! block, with strides of its own; the position of the block's first element is taken off again in its place, and the sum is free of the counters around.
 //!
 //! What accumulates over the tiles is cleared before the outermost loop whose dimension it lacks, and every tile adds to it. If that is the first dimension, whose chunks may run at
 //! once, each chunk has a slot of its own, and the slots are combined in their order behind the loop: the result does not depend on how many threads there are.
@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use pullback_interp::scalar;
 use pullback_ir::{Binary, Function, Inst, Op, Reduction, Scalar, Value};
-use pullback_optimize::fuse::tiles::roots;
+use pullback_optimize::fuse::tiles::{roots, same_blocks};
 use pullback_optimize::fuse::{FusionRegion, Plan, RegionKind, TileGroup, TileRole};
 
 use super::buffers::{Buffers, Location, root};
@@ -91,6 +91,8 @@ pub(super) fn block_roots(function: &Function, plan: &Plan, region: &FusionRegio
 /// How the tiles of a group are laid out: for each dimension blocks of positions, by segments.
 pub(super) struct Tiling {
     dims: Vec<Vec<Segment>>,
+    /// The largest tile of each dimension.
+    tiles: Vec<usize>,
     /// Elements of each local value.
     pub(super) local: BTreeMap<Value, usize>,
 }
@@ -104,22 +106,19 @@ impl Tiling {
         let tiles: Vec<usize> =
             dims.iter().map(|segments| segments.iter().map(|segment| segment.tile).max().unwrap_or(1)).collect();
         let blocks = group.axes.iter().filter(|&(&value, _)| group.local.contains(value));
-        let local = blocks.filter_map(|(&value, axes)| Some((value, block_elements(function, value, axes, &tiles)?)));
+        let local = blocks.filter_map(|(&value, axes)| Some((value, block(function, value, axes, &tiles)?.iter().product())));
         let local = local.collect();
-        Self { dims, local }
+        Self { dims, local, tiles }
     }
 }
 
-/// The elements of a block of a value; `None` if they are not adjacent.
-fn block_elements(function: &Function, value: Value, axes: &[Option<usize>], tiles: &[usize]) -> Option<usize> {
-    let full = function.ty(value).shape.extents();
-    let mut extents = full.clone();
+/// The extents of a block of a value; `None` for one that is complete only behind the tiles.
+fn block(function: &Function, value: Value, axes: &[Option<usize>], tiles: &[usize]) -> Option<Vec<usize>> {
+    let mut extents = function.ty(value).shape.extents();
     for (&axis, &tile) in axes.iter().zip(tiles) {
         extents[axis?] = tile;
     }
-    let first = extents.iter().position(|&extent| extent > 1).unwrap_or(extents.len());
-    let is_adjacent = extents.iter().zip(&full).skip(first + 1).all(|(extent, full)| extent == full);
-    is_adjacent.then(|| extents.iter().product())
+    Some(extents)
 }
 
 /// What all levels of a group's loops share.
@@ -226,7 +225,6 @@ impl Session {
         Ok(match counter {
             Some(index) => {
                 let mut chunks = Loop { index, extent: segment.chunks as i64, parallel: false, body };
-                // A value that is no block in memory is stored as a whole, and its blocks may be interleaved.
                 let is_local = |buffer| group.tiling.local.keys().any(|&value| buffers.is_in(value, buffer));
                 chunks.parallel = group.group.parallel && can_run_in_parallel(&self.program, &chunks, is_local);
                 vec![Step::Loop(Box::new(chunks))]
@@ -282,13 +280,13 @@ impl Session {
     fn kernels_of(&mut self, group: &Group<'_>, buffers: &mut Buffers, tile: &Tile) -> Result<Vec<Step>, Error> {
         let Group { function, plan, .. } = *group;
         for &value in group.tiling.local.keys() {
-            let strides = strides_of(function, value);
-            let axes = group.group.axes[&value].iter().zip(&tile.starts);
-            let before = axes.fold(Affine::default(), |sum, (axis, start)| {
-                axis.map_or_else(|| sum.clone(), |axis| sum.plus(start, -strides[axis]))
-            });
-            buffers.shift(value, &before);
-            group.aliases.get(&value).into_iter().flatten().for_each(|&alias| buffers.shift(alias, &before));
+            let axes = &group.group.axes[&value];
+            group.place_block(buffers, value, axes, &tile.starts);
+            for &alias in group.aliases.get(&value).into_iter().flatten() {
+                let (from, to) = (&function.ty(value).shape, &function.ty(alias).shape);
+                let axes: Vec<_> = axes.iter().map(|axis| same_blocks(from, (*axis)?, to)).collect();
+                group.place_block(buffers, alias, &axes, &tile.starts);
+            }
         }
         let mut steps = Vec::new();
         let regions = plan.regions[group.group.regions.clone()].iter().zip(&group.group.roles);
@@ -337,6 +335,18 @@ struct Chunk<'a> {
 }
 
 impl Group<'_> {
+    /// Places the block of a value that a tile is at the beginning of its buffer.
+    fn place_block(&self, buffers: &mut Buffers, value: Value, axes: &[Option<usize>], starts: &[Affine]) {
+        let Some(extents) = block(self.function, value, axes, &self.tiling.tiles) else { return };
+        let mut strides = vec![1; extents.len()];
+        for axis in (1..extents.len()).rev() {
+            strides[axis - 1] = strides[axis] * extents[axis] as i64;
+        }
+        let cut = axes.iter().zip(starts).filter_map(|(axis, start)| Some(((*axis)?, start)));
+        let before = cut.fold(Affine::default(), |sum, (axis, start)| sum.plus(start, -strides[axis]));
+        buffers.place_block(value, &before, strides);
+    }
+
     /// The values that accumulate from this dimension on, and how.
     fn lacking(&self, level: usize) -> Result<Vec<(Value, Reduction)>, Error> {
         let values = self.group.axes.iter().filter(|(_, axes)| axes.iter().position(Option::is_none) == Some(level));

@@ -13,7 +13,8 @@ use super::{MAX_ACCUMULATED_BYTES, MAX_POSITION_BYTES, MAX_WHOLE_BYTES, MIN_SAVE
 const MAX_DIMS: usize = 3;
 
 /// The most regions of a group, and the most regions in a row that do not fit before the search ends: it stays linear in the size of the function.
-const MAX_REGIONS: usize = 64;
+const MAX_REGIONS: usize = 128;
+const MAX_MISSES: usize = 64;
 
 /// Forms the groups of a plan and puts the regions in their order.
 pub(super) fn form(function: &Function, plan: Plan, options: FuseOptions) -> Plan {
@@ -141,7 +142,7 @@ impl<'a> Former<'a> {
         region.kind == RegionKind::Loop && work(self.function, region) >= PARALLEL_WORK
     }
 
-    /// The ways to cut the positions of a region: along its first axes, or along what it folds.
+    /// The ways to cut the positions of a region: along its first axes, along another axis, or along what it folds.
     fn seeds(&self, seed: usize) -> Vec<Vec<TileRole>> {
         let region = &self.regions[seed];
         let axes = region.domain.extents().into_iter().enumerate().filter(|&(_, extent)| extent > 1);
@@ -153,6 +154,7 @@ impl<'a> Former<'a> {
             roles[..count - 1].sort_by_key(|&role| std::cmp::Reverse(self.extent(seed, role)));
             seeds.push(roles);
         }
+        seeds.extend(axes.iter().skip(1).map(|&role| vec![role]));
         if let Some(number) = self.folds(region).iter().position(|&extent| extent > 1) {
             seeds.push(vec![TileRole::Folded(number)]);
         }
@@ -227,7 +229,7 @@ impl<'a> Former<'a> {
         }
         let mut misses = 0;
         for &item in waiting {
-            if misses > MAX_REGIONS || draft.members.len() >= MAX_REGIONS {
+            if misses > MAX_MISSES || draft.members.len() >= MAX_REGIONS {
                 break;
             }
             let depends = self.reads_of(item).any(|value| draft.axes.contains_key(&value));
@@ -273,7 +275,8 @@ impl<'a> Former<'a> {
     #[allow(clippy::type_complexity, reason = "used once")]
     fn fitting(&self, draft: &Draft, region: usize) -> Option<(Vec<TileRole>, BTreeMap<Value, Vec<Option<usize>>>)> {
         let data = &self.regions[region];
-        if !matches!(data.kind, RegionKind::Loop | RegionKind::Contraction(_)) {
+        let at_hand = |value: &Value| draft.axes.contains_key(value) || draft.shared.contains_key(value);
+        if !self.reads[region].iter().any(at_hand) {
             return None;
         }
         let mut roles: Vec<TileRole> = Vec::with_capacity(draft.extents.len());
@@ -289,6 +292,13 @@ impl<'a> Former<'a> {
         }
         let moves = self.moves(region, &roles)?;
         let fits = self.may_accumulate(draft, region, &roles) && self.may_multiply(draft, region, &moves);
+        let positions = draft.extents.iter().product::<usize>().max(1);
+        let bytes: usize = if roles.iter().any(|role| matches!(role, TileRole::Folded(_))) {
+            0
+        } else {
+            data.outputs.iter().map(|&value| self.function.ty(value).bytes() / positions).sum()
+        };
+        let fits = fits && self.position_bytes(draft) + bytes <= MAX_POSITION_BYTES;
         fits.then_some((roles, moves))
     }
 

@@ -33,7 +33,7 @@ use super::access::{cost, role, Role};
 use super::{FuseOptions, FusionRegion, Plan, RegionKind};
 
 use grow::form;
-pub use motion::roots;
+pub use motion::{roots, same_blocks};
 
 /// Bytes of traffic that a group has to save: half of a second cache, below which what passes between regions stays in it anyway.
 pub const MIN_SAVED: usize = 512 << 10;

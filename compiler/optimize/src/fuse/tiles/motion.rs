@@ -39,7 +39,8 @@ pub(super) fn reads(
             region.outputs.iter().for_each(|&output| walk.computed(output, Some(axis)));
         }
         (RegionKind::Contraction(inst), Some(TileRole::Axis(axis))) => walk.operands(inst, Some(axis)),
-        (RegionKind::Assemble(_) | RegionKind::Control(_), Some(_)) => return None,
+        (RegionKind::Assemble(inst), Some(TileRole::Axis(axis))) => walk.assembled(inst, axis)?,
+        (RegionKind::Assemble(_), Some(TileRole::Folded(_))) | (RegionKind::Control(_), Some(_)) => return None,
         (RegionKind::Loop, None) => region.outputs.iter().for_each(|&output| walk.computed(output, None)),
         (RegionKind::Contraction(inst) | RegionKind::Assemble(inst) | RegionKind::Control(inst), None) => {
             function.args(inst).iter().for_each(|&arg| walk.value(arg, None));
@@ -180,6 +181,28 @@ impl Walk<'_> {
         }
     }
 
+    /// What is read for a block of a result that is written in parts, along an axis that no part begins or ends on.
+    fn assembled(&mut self, inst: Inst, axis: usize) -> Option<()> {
+        match (self.function.op(inst), self.function.args(inst)) {
+            (Op::Pad(spec), &[x, fill]) => {
+                let whole = spec.low[axis] == 0 && spec.high[axis] == 0 && spec.interior[axis] == 0;
+                whole.then_some(())?;
+                self.value(x, Some(axis));
+                self.value(fill, None);
+            }
+            (&Op::Concatenate { axis: joined }, parts) => {
+                (axis != joined).then_some(())?;
+                parts.iter().for_each(|&part| self.value(part, Some(axis)));
+            }
+            (Op::OverlapAdd { spec, .. }, &[windows]) => {
+                (!spec.axes.contains(&axis)).then_some(())?;
+                self.value(windows, Some(axis));
+            }
+            _ => return None,
+        }
+        Some(())
+    }
+
     /// What is read for a block of positions that a reduction or contraction folds.
     fn folded(&mut self, inst: Inst, number: usize) -> Option<()> {
         match (self.function.op(inst), self.function.args(inst)) {
@@ -207,8 +230,9 @@ fn sources(dims: &DotDims, x_rank: usize, y_rank: usize, axis: usize) -> [Option
     }
 }
 
-/// The axis of a shape whose blocks of positions are those of an axis of another shape for the same elements.
-pub(super) fn same_blocks(from: &Shape, axis: usize, to: &Shape) -> Option<usize> {
+/// The axis of `to` whose blocks of positions are those of an axis of `from`, another shape for the same elements.
+#[must_use]
+pub fn same_blocks(from: &Shape, axis: usize, to: &Shape) -> Option<usize> {
     let (from, to) = (from.extents(), to.extents());
     let before: usize = from[..axis].iter().product();
     let mut product = 1;
