@@ -51,8 +51,8 @@ const SHARES: usize = 4;
 /// How often a thread that waits looks before it offers its core to others: some microseconds.
 const SPINS: u32 = 400;
 
-/// How often a worker offers its core to others before it sleeps.
-const YIELDS: u32 = 40;
+/// How often a worker offers its core to others before it sleeps: with nobody else there some tens of microseconds, about what waking it costs.
+const YIELDS: u32 = 150;
 
 /// One seat, as [`Pool::state`] counts them; below are the workers seated.
 const SEAT: u32 = 1 << 16;
@@ -315,7 +315,11 @@ impl Pool {
                 match self.sit() {
                     Some(seat) => break seat,
                     None if patience.yields < YIELDS => patience.wait(),
-                    None => self.sleep(worker),
+                    None => {
+                        self.sleep(worker);
+                        // If it comes too late for the fork it was woken for, it is there for the next one.
+                        patience = Patience::default();
+                    }
                 }
             };
             // SAFETY: this thread is seated, so nobody writes this.

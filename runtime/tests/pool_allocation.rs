@@ -1,10 +1,12 @@
-//! A fork allocates nothing, on any thread: counted by the allocator of this test program, which has one test, so that nothing else runs.
+//! Forks allocate nothing, on any thread, and neither do products on threads that never computed one: counted by the allocator of this test
+//! program, which has one test, so that nothing else runs.
 #![allow(clippy::unwrap_used, missing_docs, reason = "tests")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use pullback_runtime::gemm::pb_gemm_f32;
 use pullback_runtime::pool;
 
 struct Counting;
@@ -30,7 +32,7 @@ unsafe impl GlobalAlloc for Counting {
 static ALLOCATOR: Counting = Counting;
 
 #[test]
-fn no_fork_allocates_once_the_threads_are_started() {
+fn no_fork_and_no_product_allocates_once_the_threads_are_started() {
     assert!(pool::workers(0) >= 1);
     let before = ALLOCATIONS.load(Ordering::Relaxed);
     pool::start(3).unwrap();
@@ -48,4 +50,20 @@ fn no_fork_allocates_once_the_threads_are_started() {
     }
     assert_eq!(done.into_inner(), 1_050_000);
     assert_eq!(ALLOCATIONS.load(Ordering::Relaxed), started);
+
+    // Of a product that packs both operands this thread computes the first, alone.
+    let (m, n, k) = (1024, 512, 512);
+    let (lhs, rhs, mut out) = (vec![0.5f32; m * k], vec![0.25f32; k * n], vec![0.0f32; m * n]);
+    let (to, step, row) = (out.as_mut_ptr(), m as isize, n as isize);
+    // SAFETY: the vectors have the matrices' elements; the left operand lies by columns.
+    let product = |threads| unsafe {
+        pb_gemm_f32(m, n, k, to, row, 1, lhs.as_ptr(), 1, step, rhs.as_ptr(), row, 1, 0, threads);
+    };
+    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    product(1);
+    let first = ALLOCATIONS.load(Ordering::Relaxed);
+    assert!(first > before, "the first product allocates what it packs into, or this counts nothing");
+    (0..50).for_each(|_| product(3));
+    assert_eq!(ALLOCATIONS.load(Ordering::Relaxed), first);
+    assert!(out.iter().all(|&value| value == 64.0));
 }

@@ -41,6 +41,10 @@ const MEMORY_BYTES: usize = 8 << 20;
 /// How many tiles have to use a panel from a cache to be worth packing it. From memory, any second one does.
 const PACKING_TILES: usize = 3;
 
+/// How many tiles side by side have to use a block of the left operand to be worth packing it only for tiles of the full height, where its rows
+/// lie too badly for them.
+const CROWDED_TILES: usize = 15;
+
 /// The first cache: lines whose distance is a multiple of this, and only those, compete for `CACHE_WAYS` places. It is also the
 /// size of a page.
 const CACHE_SPAN: usize = 4 << 10;
@@ -101,7 +105,9 @@ pub(super) fn blocking(shape: Shape, workers: usize) -> Blocking {
         Rhs::Scattered => true,
         Rhs::Packed => false,
     };
-    let pack_lhs = n > PACKING_TILES * width && scattered(lhs_strides, size);
+    let crowded = rows_without_conflict(lhs_strides, size) < height;
+    let pack_lhs = (n > PACKING_TILES * width && scattered(lhs_strides, size))
+        || (n > CROWDED_TILES * width && m > PACKING_TILES * height && crowded);
     let streams = from_memory && !pack_rhs && rhs != Rhs::Packed;
     let k_block = if streams { even_parts(k, K_STREAMS, 1) } else { k_block(k) };
     let (mut columns, mut k_round) = (n, k);

@@ -68,8 +68,8 @@ pub(super) struct Tile<T> {
     pub(super) last: usize,
     /// Whether to add to what `out` holds, which is not read otherwise.
     pub(super) add: bool,
-    /// Whether the right operand comes from memory, so that it is worth asking for it in advance.
-    pub(super) prefetch: bool,
+    /// How many elements further on the processor is asked to fetch the right operand; 0 for not at all.
+    pub(super) ahead: usize,
 }
 
 /// The operands of one call of a dot kernel: rows and columns that are contiguous along `k`.
@@ -84,7 +84,7 @@ pub(super) struct Dot<T> {
     pub(super) out_column: isize,
     /// As for [`Tile`].
     pub(super) add: bool,
-    /// As for [`Tile`].
+    /// Whether the right operand comes from memory, so that it is worth asking for it in advance.
     pub(super) prefetch: bool,
 }
 
@@ -111,7 +111,7 @@ pub(super) struct Dots<T: 'static> {
 /// The columns that all dot kernels pass over before the next ones.
 pub(super) const DOT_COLUMNS: usize = 8;
 
-/// How far ahead memory is asked for, in bytes.
+/// How far ahead dot kernels ask for memory, in bytes.
 const AHEAD_BYTES: usize = 512;
 
 /// Everything that depends on the processor.
@@ -155,7 +155,6 @@ impl<T> Kernel<T> {
 pub(super) unsafe fn tile<V: Vector, const R: usize, const C: usize>(tile: &Tile<V::Scalar>) {
     let &Tile { k, lhs_row, lhs_step, rhs_step, last, .. } = tile;
     let (mut lhs, mut rhs) = (tile.lhs, tile.rhs);
-    let ahead = AHEAD_BYTES / 2 / size_of::<V::Scalar>();
     // SAFETY: the caller's promises; pointers are moved past the last step, but not read from there.
     unsafe {
         // The results are needed only after the sums, which is time enough to fetch them.
@@ -166,9 +165,8 @@ pub(super) unsafe fn tile<V: Vector, const R: usize, const C: usize>(tile: &Tile
         }
         let mut sums = [[V::zero(); C]; R];
         for _ in 0..k {
-            if tile.prefetch {
-                // The same rows, some columns further on.
-                (0..C).for_each(|c| V::prefetch(rhs.wrapping_add(c * V::LANES + ahead)));
+            if tile.ahead > 0 {
+                (0..C).for_each(|c| V::prefetch(rhs.wrapping_add(c * V::LANES + tile.ahead)));
             }
             let vector = |c: usize| {
                 let from = rhs.wrapping_add(c * V::LANES);

