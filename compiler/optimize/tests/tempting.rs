@@ -194,6 +194,8 @@ fn views_that_read_more_than_one_part_stay() {
         "(%x: f32[2,3,4], %y: f32[4]) -> f32[3,2] { %a = transpose %x, perm=[1,0,2] : f32[3,2,4] %b = dot %a, %y, contract=[2]x[0] : f32[3,2] return %b }",
         // A transpose of a dot that mixes free axes of the two operands.
         "(%x: f32[2,3,4], %y: f32[4,5]) -> f32[3,2,5] { %a = dot %x, %y, contract=[2]x[0] : f32[2,3,5] %b = transpose %a, perm=[1,0,2] : f32[3,2,5] return %b }",
+        // An axis of extent 1 that is padding alone.
+        "(%x: f32[1,3], %v: f32) -> f32[4] { %a = pad %x, %v, low=[1,1], high=[-1,0] : f32[1,4] %b = reshape %a : f32[4] return %b }",
         // A reshape that is more than axes of extent 1.
         "(%x: f32[6]) -> f32[5,2,3] { %a = reshape %x : f32[2,3] %b = broadcast %a, dims=[1,2] : f32[5,2,3] return %b }",
     ];
@@ -209,6 +211,10 @@ fn work_is_not_done_twice_to_save_a_view() {
     let cases = [
         // The product is needed as it is, too.
         "(%x: f32[2,3], %y: f32[3,4]) -> (f32[2,4], f32[4,2]) { %a = dot %x, %y, contract=[1]x[0] : f32[2,4] %b = transpose %a, perm=[1,0] : f32[4,2] return %a, %b }",
+        // The pad is needed as it is, too.
+        "(%x: f32[2,3], %v: f32) -> (f32[2,5], f32[5,2]) { %a = pad %x, %v, low=[0,2], high=[0,0] : f32[2,5] %b = transpose %a, perm=[1,0] : f32[5,2] return %a, %b }",
+        // The product with a negated factor too.
+        "(%x: f32, %y: f32, %z: f32) -> (f32, f32) { %n = neg %x : f32 %p = mul %n, %y : f32 %s = add %z, %p : f32 return %p, %s }",
         // Likewise the sum over some axes.
         "(%x: f32[2,3]) -> (f32[3], f32) { %a = reduce add %x, axes=[0] : f32[3] %b = reduce add %a, axes=[0] : f32 return %a, %b }",
     ];

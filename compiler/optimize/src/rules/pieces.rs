@@ -1,6 +1,6 @@
 //! Rules of `slice`, `pad` and `concatenate`: two in a row become one, and a slice reads only the part it needs.
 
-use pullback_ir::{Op, PadSpec, SliceSpec, Value};
+use pullback_ir::{Op, PadSpec, Shape, SliceSpec, Value};
 
 use crate::rewriter::{Rewriter, Rule};
 use crate::rules::views::{broadcast_spec, emit_broadcast};
@@ -190,6 +190,52 @@ fn pad_of_pad(w: &mut Rewriter<'_>, op: &Op, args: &[Value]) -> Option<Value> {
     let (low, high) = (sum(&outer.low, &inner.low)?, sum(&outer.high, &inner.high)?);
     let spec = PadSpec { low, high, interior: inner.interior };
     Some(w.emit(Op::Pad(Box::new(spec)), &[x, value]))
+}
+
+/// The specification and operands of a pad that nothing else uses: a second one would be stored beside it.
+fn only_pad(w: &Rewriter<'_>, value: Value) -> Option<(PadSpec, Value, Value)> {
+    let (spec, parts) = w.matching(value, pad_spec).filter(|_| w.is_used_once(value))?;
+    if let [x, fill] = parts[..] { Some((spec, x, fill)) } else { None }
+}
+
+/// Less is moved, and pads meet pads.
+pub(crate) fn transpose_of_pad(w: &mut Rewriter<'_>, op: &Op, args: &[Value]) -> Option<Value> {
+    let (&[y], Op::Transpose(perm)) = (args, op) else { return None };
+    let (spec, x, fill) = only_pad(w, y)?;
+    let moved = |ends: &[i64]| -> Option<Box<[i64]>> { perm.iter().map(|&axis| ends.get(axis).copied()).collect() };
+    let interior = perm.iter().map(|&axis| spec.interior.get(axis).copied()).collect::<Option<_>>()?;
+    let spec = PadSpec { low: moved(&spec.low)?, high: moved(&spec.high)?, interior };
+    let x = w.emit(op.clone(), &[x]);
+    Some(w.emit(Op::Pad(Box::new(spec)), &[x, fill]))
+}
+
+pub(crate) fn reshape_of_pad(w: &mut Rewriter<'_>, op: &Op, args: &[Value]) -> Option<Value> {
+    let (&[y], Op::Reshape(shape)) = (args, op) else { return None };
+    let (spec, x, fill) = only_pad(w, y)?;
+    let (padded, extents) = (w.extents(y), w.extents(x));
+    // The axes that stay, of the pad; those of extent 1 go and come.
+    let mut kept = (0..padded.len()).filter(|&axis| padded.get(axis) != Some(&1));
+    let mut inner = Vec::with_capacity(shape.rank());
+    let (mut low, mut high, mut interior) = (Vec::new(), Vec::new(), Vec::new());
+    for extent in shape.extents() {
+        let axis =
+            if extent == 1 { None } else { Some(kept.next().filter(|&axis| padded.get(axis) == Some(&extent))?) };
+        inner.push(axis.map_or(Some(1), |axis| extents.get(axis).copied())?);
+        low.push(axis.map_or(Some(0), |axis| spec.low.get(axis).copied())?);
+        high.push(axis.map_or(Some(0), |axis| spec.high.get(axis).copied())?);
+        interior.push(axis.map_or(Some(0), |axis| spec.interior.get(axis).copied())?);
+    }
+    let is_free_to_go = |axis: usize| {
+        extents.get(axis) == Some(&1) && spec.low.get(axis) == Some(&0) && spec.high.get(axis) == Some(&0)
+    };
+    let mut units = (0..padded.len()).filter(|&axis| padded.get(axis) == Some(&1));
+    if kept.next().is_some() || !units.all(is_free_to_go) {
+        return None;
+    }
+    let inner = Shape::new(&inner).ok()?;
+    let x = w.reshape(x, inner);
+    let spec = PadSpec { low: low.into(), high: high.into(), interior: interior.into() };
+    Some(w.emit(Op::Pad(Box::new(spec)), &[x, fill]))
 }
 
 fn concatenate_one(w: &mut Rewriter<'_>, op: &Op, args: &[Value]) -> Option<Value> {

@@ -32,6 +32,11 @@ pub(crate) const RESHAPE: &[Rule] = &[
         about: "reshape (broadcast x) = broadcast x if x has one element",
         apply: reshape_of_broadcast_scalar,
     },
+    Rule {
+        name: "reshape_of_pad",
+        about: "reshape (pad x, v) = pad (reshape x), v if the reshape only adds or removes axes of extent 1",
+        apply: super::pieces::reshape_of_pad,
+    },
 ];
 
 pub(crate) const TRANSPOSE: &[Rule] = &[
@@ -49,6 +54,11 @@ pub(crate) const TRANSPOSE: &[Rule] = &[
         name: "transpose_of_broadcast",
         about: "transpose (broadcast x) = broadcast (transpose x)",
         apply: transpose_of_broadcast,
+    },
+    Rule {
+        name: "transpose_of_pad",
+        about: "transpose (pad x, v) = pad (transpose x), v",
+        apply: super::pieces::transpose_of_pad,
     },
     Rule {
         name: "transpose_of_dot",

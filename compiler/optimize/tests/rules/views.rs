@@ -100,4 +100,16 @@ pub(crate) const CASES: &[Case] = &[
         "(%x: f32[2,3,4]) -> f32[2,3,4] { %a = reverse %x, axes=[0,1] : f32[2,3,4] %b = reverse %a, axes=[0,2] : f32[2,3,4] return %b }",
         "(%x: f32[2,3,4]) -> f32[2,3,4] { %b = reverse %x, axes=[1,2] : f32[2,3,4] return %b }",
     ),
+    (
+        "transpose_of_pad",
+        Exactly,
+        "(%x: f32[2,1,4], %v: f32) -> f32[9,2,3] { %a = pad %x, %v, low=[0,1,2], high=[0,1,0], interior=[0,0,1] : f32[2,3,9] %b = transpose %a, perm=[2,0,1] : f32[9,2,3] return %b }",
+        "(%x: f32[2,1,4], %v: f32) -> f32[9,2,3] { %u = transpose %x, perm=[2,0,1] : f32[4,2,1] %b = pad %u, %v, low=[2,0,1], high=[0,0,1], interior=[1,0,0] : f32[9,2,3] return %b }",
+    ),
+    (
+        "reshape_of_pad",
+        Exactly,
+        "(%x: f32[1,2,1], %v: f32) -> f32[5,1,3] { %a = pad %x, %v, low=[0,3,0], high=[0,0,2] : f32[1,5,3] %b = reshape %a : f32[5,1,3] return %b }",
+        "(%x: f32[1,2,1], %v: f32) -> f32[5,1,3] { %a = reshape %x : f32[2,1,1] %b = pad %a, %v, low=[3,0,0], high=[0,0,2] : f32[5,1,3] return %b }",
+    ),
 ];
