@@ -4,7 +4,7 @@
 //! added to the others. Along an axis, most of them are zero: the sum is a concatenation of what is not.
 //!
 //! A *sum* is a tree of additions whose inner results nothing else uses; its *leaves* are pads, possibly negated or multiplied by a constant,
-//! concatenations, and whole arrays. The positions are cut, axis by axis, where a leaf begins or ends ([`plan`]). Each piece is the sum, in the order of the tree, of
+//! concatenations, and whole arrays. The positions are cut, axis by axis, where a leaf begins or ends (`plan.rs`). Each piece is the sum, in the order of the tree, of
 //! the leaves that cover it. Zeros only decide about the sign of a sum that is zero: `x + 0.0` is `x`, but 0.0 for -0.0, and it does not
 //! matter at which addition; so a piece that some zero of a pad reaches has one `0.0` added at its end. What comes out is the same to the bit.
 //!

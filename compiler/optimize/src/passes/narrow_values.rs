@@ -3,12 +3,12 @@
 //! Why: `split(x · w + b)` computes an array to read it again in parts; a Jacobian by rows is computed for all rows, of which a program may take some; and the
 //! adjoint of the one is a concatenation that is sliced again.
 //!
-//! Slices move towards what they are slices of. From the last instruction to the first, each value's readers say which parts of it they need ([`demand`]): a slice says
+//! Slices move towards what they are slices of. From the last instruction to the first, each value's readers say which parts of it they need (`demand.rs`): a slice says
 //! which part, an elementwise operation passes on what is needed of its result, a concatenation tells each operand its share. If that is
 //! not all of it, the value is computed in those parts, provided that they do not overlap, or else their hull is.
 //!
-//! What is not elementwise, a view, a reduction, a pad or a concatenation is computed whole, and slices of it stay. A value of which more than
-//! [`demand::MAX_PARTS`] parts are read stays in one piece: that many small computations are slower than one.
+//! What is not elementwise, a view, a reduction, a pad or a concatenation is computed whole, and slices of it stay. A value of which many parts (more
+//! than `MAX_PARTS`) are read stays in one piece: that many small computations are slower than one.
 //!
 //! No element is computed that was not computed before, and none twice; each is computed as it was.
 //!
