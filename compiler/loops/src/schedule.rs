@@ -134,8 +134,8 @@ pub struct Segment {
     pub tile: usize,
 }
 
-/// Bytes of a tile's values: they stay in the second cache beside what they are computed from.
-const TILE_BYTES: usize = 128 << 10;
+/// Bytes of a tile's values: with those that share a place taken off they stay in the second cache beside what they are computed from.
+const TILE_BYTES: usize = 256 << 10;
 
 /// The same with matrix products, which use what they load more often the larger the tile is.
 const CONTRACTION_TILE_BYTES: usize = 768 << 10;
@@ -178,7 +178,7 @@ pub fn tile_segments(extents: &[usize], position_bytes: usize, contracts: bool, 
 fn tile_extent(extent: usize, most: usize) -> usize {
     let unit = if most >= 128 { 16 } else { 1 };
     let most = most / unit * unit;
-    (most.div_ceil(2)..=most).rev().find(|tile| tile % unit == 0 && extent % tile == 0).unwrap_or(most)
+    (most.div_ceil(2)..=most).rev().find(|tile| tile.is_multiple_of(unit) && extent.is_multiple_of(*tile)).unwrap_or(most)
 }
 
 /// How many chunks tiles are divided into whose totals are kept apart.
@@ -186,7 +186,7 @@ fn chunks(tiles: usize) -> usize {
     if tiles <= MAX_SLOTS {
         return tiles;
     }
-    (MAX_SLOTS / 4..=MAX_SLOTS).rev().find(|chunks| tiles % chunks == 0).unwrap_or(MAX_SLOTS / 2)
+    (MAX_SLOTS / 4..=MAX_SLOTS).rev().find(|&chunks| tiles.is_multiple_of(chunks)).unwrap_or(MAX_SLOTS / 2)
 }
 
 #[cfg(test)]

@@ -6,26 +6,26 @@ use crate::tensor::Tensor;
 /// The softmax family, for floating-point tensors; the result has this tensor's shape unless said otherwise.
 ///
 /// The largest element along the axis is subtracted first, which changes nothing in exact arithmetic and keeps `exp` from
-/// overflowing.
+/// overflowing. Its derivative counts for nothing in exact arithmetic either, and is not taken.
 impl Tensor<'_> {
     /// `e^x_i / Σ_j e^x_j` along an axis: positive numbers that add up to 1. NaN where all `x_j` are `-inf`.
     #[track_caller]
     pub fn softmax(self, axis: isize) -> Self {
-        let weights = (self - self.max_keepdims([axis])).exp();
+        let weights = (self - self.max_keepdims([axis]).stop_gradient()).exp();
         weights / weights.sum_keepdims([axis])
     }
 
     /// The logarithm of [`Tensor::softmax`], `x_i - log Σ_j e^x_j`, accurate also where the softmax rounds to 0.
     #[track_caller]
     pub fn log_softmax(self, axis: isize) -> Self {
-        let shifted = self - self.max_keepdims([axis]);
+        let shifted = self - self.max_keepdims([axis]).stop_gradient();
         shifted - shifted.exp().sum_keepdims([axis]).log()
     }
 
     /// `log Σ_j e^x_j` along an axis, which disappears. Infinite elements give the infinite result of the formula.
     #[track_caller]
     pub fn logsumexp(self, axis: isize) -> Self {
-        let largest = self.max_keepdims([axis]);
+        let largest = self.max_keepdims([axis]).stop_gradient();
         // inf - inf would be NaN where the formula has a value.
         let shift = largest.is_finite().select(largest, 0);
         let sum = (self - shift).exp().sum_axes([axis]);

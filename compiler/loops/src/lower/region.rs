@@ -54,7 +54,7 @@ pub(super) struct PositionBox {
     pub(super) extents: Vec<usize>,
     pub(super) targets: Vec<Target>,
     /// The first position.
-    pub(super) origin: Position,
+    pub(super) origin: Vec<Affine>,
     /// An axis, of extent 1 in the box, along which elements accumulate.
     pub(super) along: Option<Along>,
 }
@@ -62,7 +62,7 @@ pub(super) struct PositionBox {
 impl PositionBox {
     /// From position 0 on, without anything that accumulates.
     pub(super) fn new(extents: Vec<usize>, targets: Vec<Target>) -> Self {
-        let origin = Position::from_elem(Affine::default(), extents.len());
+        let origin = vec![Affine::default(); extents.len()];
         Self { extents, targets, origin, along: None }
     }
 }
@@ -214,7 +214,7 @@ impl<'a> Lowering<'a> {
     fn emit(&self, part: &PositionBox, program: &mut Program) -> Result<Vec<Stmt>, Error> {
         let (schedule, schedules) = self.plan(part, program)?;
         let mut eval = self.eval(Nest::new(program), schedules);
-        Emission { part, schedule: &schedule }.level(&mut eval, 0, part.origin.clone(), false)?;
+        Emission { part, schedule: &schedule }.level(&mut eval, 0, part.origin.iter().cloned().collect(), false)?;
         Ok(eval.nest.finish(program))
     }
 
