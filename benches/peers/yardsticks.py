@@ -118,7 +118,7 @@ def run(line, environment, limit):
 
 
 def measure(options):
-    """What all processes printed: one entry for each round, workload and peer."""
+    """What all processes printed, an entry for each round, workload and peer; yields the list as it is after each workload."""
     found, left_out = [], set(report.MISSING)
     with tempfile.TemporaryDirectory() as cache:
         for number in range(options.rounds):
@@ -136,7 +136,8 @@ def measure(options):
                     entry = json.loads(printed) | {"round": number, "peak_bytes": peak}
                     found.append(entry)
                     print(f"round {number + 1}  {workload:<16} {peer:<14} {entry['min_ms']:>12.4f} ms", file=sys.stderr)
-    return found
+                if found:
+                    yield found
 
 
 def disagreements(found):
@@ -172,7 +173,7 @@ def summarized(found):
 
 
 def machine(options):
-    """A sentence that says where, when and how this is measured. Ends the program if a peer is not installed."""
+    """What says where, when and with which versions this is measured. Ends the program if a peer is not installed."""
     processor = platform.processor() or platform.machine()
     if Path("/proc/cpuinfo").exists():
         lines = Path("/proc/cpuinfo").read_text().splitlines()
@@ -184,7 +185,7 @@ def machine(options):
     except importlib.metadata.PackageNotFoundError as error:
         sys.exit(f"{error.name} is not installed for {sys.executable}: see --help, or name the --peers that are")
     date = datetime.date.today().isoformat()
-    return f"{processor}, {cores} cores{versions}, {date}. Milliseconds, least of {options.rounds} rounds of {options.repeats} calls."
+    return f"{processor}, {cores} cores{versions}, {date}."
 
 
 def main():
@@ -196,14 +197,18 @@ def main():
     where = machine(options)
     if subprocess.run(check, stdout=subprocess.DEVNULL).returncode != 0:
         sys.exit("nothing is measured: the example finds its own results wrong")
-    found = measure(options)
-    summary = summarized(found)
     options.out.mkdir(parents=True, exist_ok=True)
-    table = report.markdown(summary, options.only, options.peers, where)
-    (options.out / "yardsticks.json").write_text("".join(json.dumps(entry) + "\n" for entry in found))
-    (options.out / "yardsticks.md").write_text(table)
-    (options.out / "yardsticks.svg").write_text(report.chart(summary, options.only, options.peers))
-    print(table)
+    found = []
+    # Written again and again: it takes many minutes, and what is cut short leaves what it had.
+    for found in measure(options):
+        summary = summarized(found)
+        how = f"{where} Milliseconds, least of rounds of {options.repeats} calls; rounds: {found[-1]['round'] + 1}."
+        (options.out / "yardsticks.json").write_text("".join(json.dumps(entry) + "\n" for entry in found))
+        (options.out / "yardsticks.md").write_text(report.markdown(summary, options.only, options.peers, how))
+        (options.out / "yardsticks.svg").write_text(report.chart(summary, options.only, options.peers))
+    if not found:
+        sys.exit("nothing could be measured")
+    print((options.out / "yardsticks.md").read_text())
     apart = disagreements(found)
     if apart:
         sys.exit("not the same results:\n" + "\n".join(apart))
