@@ -209,7 +209,7 @@ fn without_calls(module: &Verified<Module>, func: FuncId) -> Result<Function, Er
 }
 
 fn plan(function: &Function, options: &Options) -> Result<Plan, Error> {
-    Ok(fuse(function, FuseOptions { enabled: options.fusion })?)
+    Ok(fuse(function, FuseOptions { enabled: options.fusion, cutting: options.cutting })?)
 }
 
 fn lower(function: &Function, plan: &Plan) -> Result<pullback_loops::Verified<Program>, Error> {

@@ -2,6 +2,7 @@
 
 use pullback_autodiff::Derivative;
 use pullback_codegen::Features;
+use pullback_optimize::fuse::Cutting;
 use pullback_optimize::{DEFAULT, Pass};
 
 /// A derivative, and the parameters it is taken with respect to.
@@ -33,6 +34,8 @@ pub struct Options {
     pub pass_limit: Option<PassLimit>,
     /// Whether instructions share loop nests; off, every instruction is a kernel of its own.
     pub fusion: bool,
+    /// How values are cut into tiles.
+    pub cutting: Cutting,
     /// Which processor features generated code may use.
     pub features: Features,
     /// How many threads parallel loops and large matrix products may use; 0 for as many as there are cores. Results do not depend on it.
@@ -48,6 +51,7 @@ impl Default for Options {
             passes: DEFAULT,
             pass_limit: None,
             fusion: true,
+            cutting: Cutting::default(),
             features: Features::default(),
             threads: 0,
             verify_each: false,

@@ -134,29 +134,27 @@ pub struct Segment {
     pub tile: usize,
 }
 
-/// Bytes of a tile's values: with those that share a place taken off they stay in the second cache beside what they are computed from.
-const TILE_BYTES: usize = 256 << 10;
-
-/// The same with matrix products, which use what they load more often the larger the tile is.
-const CONTRACTION_TILE_BYTES: usize = 768 << 10;
-
 /// The most chunks whose totals are kept apart. Each is a slot of memory to clear and to combine; more threads than this would wait.
 const MAX_SLOTS: usize = 64;
 
 /// The tiles of a group: along all dimensions but the last a tile is one position, so that its elements are adjacent in memory.
 ///
 /// `position_bytes` is what is stored or read of values that are cut, for one position of every dimension. The tile of the last dimension
-/// is the largest that satisfies `tile · position_bytes ≤ TILE_BYTES` and divides the extent, if there is one at least half as large as it could be; otherwise a
+/// is the largest that satisfies `tile · position_bytes ≤ tile_bytes` and divides the extent, if there is one at least half as large as it could be; otherwise a
 /// shorter tile is left over. Depends on shapes alone, as the order of summation does.
 #[must_use]
-pub fn tile_segments(extents: &[usize], position_bytes: usize, contracts: bool, accumulates: bool) -> Vec<Vec<Segment>> {
+pub fn tile_segments(
+    extents: &[usize],
+    position_bytes: usize,
+    tile_bytes: usize,
+    accumulates: bool,
+) -> Vec<Vec<Segment>> {
     let last = extents.len().saturating_sub(1);
     let dimension = |(number, &extent): (usize, &usize)| {
         if number < last {
             return vec![Segment { start: 0, chunks: extent, steps: 1, tile: 1 }];
         }
-        let budget = if contracts { CONTRACTION_TILE_BYTES } else { TILE_BYTES };
-        let most = (budget / position_bytes.max(1)).clamp(1, extent.max(1));
+        let most = (tile_bytes / position_bytes.max(1)).clamp(1, extent.max(1));
         let tile = tile_extent(extent, most);
         let count = extent / tile;
         let chunks = if accumulates && number == 0 { chunks(count) } else { count };

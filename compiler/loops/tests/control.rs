@@ -26,7 +26,7 @@ fn module(text: &str) -> Verified<Module> {
 fn lowered(text: &str, enabled: bool) -> pullback_loops::Verified<Program> {
     let module = module(text);
     let function = module.functions().last().unwrap().1;
-    let plan = fuse(function, FuseOptions { enabled }).unwrap();
+    let plan = fuse(function, FuseOptions { enabled, ..FuseOptions::default() }).unwrap();
     let mut program = lower(function, &plan).unwrap_or_else(|error| panic!("{error}\n{text}"));
     contract_mul_add(&mut program);
     let printed = program.to_string();

@@ -187,6 +187,13 @@ impl Buffers {
         }
     }
 
+    /// Lets a value be in another buffer.
+    pub(super) fn move_to(&mut self, value: Value, buffer: Buffer) {
+        if let Some(location) = &mut self.of[value] {
+            location.buffer = buffer;
+        }
+    }
+
     /// How far the axes of a value move in memory.
     pub(super) fn strides(&self, function: &Function, value: Value) -> Vec<i64> {
         if !self.strides[value].is_empty() {

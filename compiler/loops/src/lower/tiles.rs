@@ -101,8 +101,9 @@ impl Tiling {
     pub(super) fn of(function: &Function, plan: &Plan, group: &TileGroup) -> Self {
         let regions = &plan.regions[group.regions.clone()];
         let contracts = regions.iter().any(|region| matches!(region.kind, RegionKind::Contraction(_)));
+        let tile_bytes = if contracts { plan.cutting.contraction_tile } else { plan.cutting.tile };
         let accumulates = group.axes.values().any(|axes| axes.iter().any(Option::is_none));
-        let dims = tile_segments(&group.extents, group.position_bytes, contracts, accumulates);
+        let dims = tile_segments(&group.extents, group.position_bytes, tile_bytes, accumulates);
         let tiles: Vec<usize> =
             dims.iter().map(|segments| segments.iter().map(|segment| segment.tile).max().unwrap_or(1)).collect();
         let blocks = group.axes.iter().filter(|&(&value, _)| group.local.contains(value));
@@ -179,6 +180,9 @@ impl Session {
         for segment in &tiling.dims[0] {
             let chunk = Chunk { segment, slot, slots };
             tile.totals.clone_from(&whole);
+            if slot > 0 {
+                self.renew(&group, buffers);
+            }
             steps.extend(self.chunk(&group, buffers, &chunk, &mut tile)?);
             slot += segment.chunks;
         }
@@ -188,6 +192,19 @@ impl Session {
             steps.push(Step::Kernel(Kernel { name, about: "partial results of tiles combined".into(), body }));
         }
         Ok(steps)
+    }
+
+    /// Gives local values other buffers: those of one loop over chunks are not touched in another.
+    fn renew(&mut self, group: &Group<'_>, buffers: &mut Buffers) {
+        for (&value, &elements) in &group.tiling.local {
+            let dtype = group.function.ty(value).dtype;
+            let Some(base) = buffers.get(value).map(|location| self.program.buffers[location.buffer].name.clone()) else {
+                continue;
+            };
+            let buffer = self.buffers.buffer(&mut self.program, &base, (dtype, elements), Space::Arena(0));
+            let aliases = group.aliases.get(&value).into_iter().flatten();
+            aliases.chain([&value]).for_each(|&value| buffers.move_to(value, buffer));
+        }
     }
 
     /// The chunks of the first dimension's positions that a segment has.

@@ -1,5 +1,6 @@
 //! Random programs, lowered, against the interpreter of the tensor IR.
 
+use pullback_optimize::fuse::FuseOptions;
 use pullback_ir::op::BroadcastSpec;
 use pullback_ir::{
     Axes, Binary, Builder, Comparison, DType, DotDims, Function, Module, Op, Reduction, Shape, Type, Unary, Value,
@@ -67,7 +68,7 @@ impl Reached {
 fn large_programs_reach_what_only_large_shapes_lead_to() {
     let mut reached = Reached::default();
     for case in (0..300).step_by(10).map(any).chain((0..200).step_by(10).map(stress)) {
-        let program = lowered(&case.inlined(), true, true).unwrap();
+        let program = lowered(&case.inlined(), FuseOptions::default(), true).unwrap();
         for kernel in program.kernels() {
             reached.count(&kernel.body);
         }

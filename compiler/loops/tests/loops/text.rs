@@ -1,5 +1,6 @@
 //! The text form: mistakes and their places, and texts mutated at random.
 
+use pullback_optimize::fuse::FuseOptions;
 use pullback_ir::Elements;
 use pullback_loops::interpret::{Error, interpret};
 use pullback_loops::{Program, Step, Stmt, parse_program, verify};
@@ -181,7 +182,7 @@ fn texts() -> Vec<String> {
       }";
     let mut texts = vec![EVERYTHING.to_owned(), PARALLEL.to_owned()];
     for text in [softmax, pads, dot] {
-        texts.push(lowered(&case(text, Mood::Tame), true, true).unwrap().to_string());
+        texts.push(lowered(&case(text, Mood::Tame), FuseOptions::default(), true).unwrap().to_string());
     }
     texts
 }

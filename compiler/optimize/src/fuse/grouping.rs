@@ -75,7 +75,8 @@ impl<'a> Grouping<'a> {
         let regions =
             self.regions.in_order().ok_or_else(|| Error::bug("fuse", "regions depend on each other in a cycle"))?;
         let (tiles, nested) = (Vec::new(), BTreeMap::new());
-        Ok(Plan { regions, tiles, stored: self.stored, decisions: self.decisions, nested })
+        let cutting = self.options.cutting;
+        Ok(Plan { regions, tiles, cutting, stored: self.stored, decisions: self.decisions, nested })
     }
 
     fn place(&mut self, inst: Inst, value: Value) {

@@ -48,7 +48,7 @@ use pullback_ir::{Function, Inst, Op, Shape, Value};
 
 pub use access::{Role, cost, dot_is_small, is_unit_reshape, role};
 pub use report::plan_to_string;
-pub use tiles::{TileGroup, TileRole};
+pub use tiles::{Cutting, TileGroup, TileRole};
 
 use crate::pass::Error;
 
@@ -60,11 +60,13 @@ pub const MAX_MEMBERS: usize = 256;
 pub struct FuseOptions {
     /// Off: every instruction that is not free is a region of its own.
     pub enabled: bool,
+    /// How values are cut into tiles.
+    pub cutting: Cutting,
 }
 
 impl Default for FuseOptions {
     fn default() -> Self {
-        Self { enabled: true }
+        Self { enabled: true, cutting: Cutting::default() }
     }
 }
 
@@ -125,6 +127,8 @@ pub struct Plan {
     pub regions: Vec<FusionRegion>,
     /// Adjacent regions that run together, tile by tile, in order.
     pub tiles: Vec<TileGroup>,
+    /// What tiles are made for.
+    pub cutting: Cutting,
     /// Which values some region stores.
     pub stored: EntitySet<Value>,
     /// One entry per placed instruction, in program order.

@@ -27,7 +27,7 @@ pub mod tolerance;
 use pullback_interp::Array;
 use pullback_ir::{Elements, parse_module};
 use pullback_loops::{Program, Verified, contract_mul_add, interpret, lower, parse_program, verify};
-use pullback_optimize::fuse::{FuseOptions, fuse};
+use pullback_optimize::fuse::{Cutting, FuseOptions, fuse};
 use pullback_optimize::passes::{expand_operations, inline_regions};
 
 use inputs::Mood;
@@ -57,10 +57,10 @@ pub fn case(text: &str, mood: Mood) -> Case {
 }
 
 /// The loop program of a case without calls, verified; its text reads back to the same text.
-pub fn lowered(case: &Case, fusion: bool, contract: bool) -> Result<Verified<Program>, String> {
+pub fn lowered(case: &Case, fusion: FuseOptions, contract: bool) -> Result<Verified<Program>, String> {
     let function = inline_regions(&case.module, case.function()).unwrap();
     let function = &expand_operations(&case.module, &function).unwrap();
-    let plan = fuse(function, FuseOptions { enabled: fusion }).unwrap();
+    let plan = fuse(function, fusion).unwrap();
     let mut program = lower(function, &plan).map_err(|error| format!("{error}\n{}", case.text()))?;
     if contract {
         contract_mul_add(&mut program);
@@ -87,10 +87,13 @@ pub fn run_lowered(case: &Case, program: &Verified<Program>) -> Result<Vec<Array
 pub fn check(case: &Case) -> Result<(), String> {
     let case = case.inlined();
     let bounds = Bounds::of(&case);
-    for (fusion, contract) in [(true, true), (true, false), (false, true)] {
+    let plain = FuseOptions::default();
+    let unfused = FuseOptions { enabled: false, ..plain };
+    let cut = FuseOptions { cutting: Cutting::EVERYTHING, ..plain };
+    for (fusion, contract) in [(plain, true), (plain, false), (unfused, true), (cut, true)] {
         let program = lowered(&case, fusion, contract)?;
         let results = run_lowered(&case, &program)?;
-        let context = |message| format!("fusion {fusion}: {message}\n{}\n{}", case.text(), *program);
+        let context = |message| format!("{fusion:?}: {message}\n{}\n{}", case.text(), *program);
         bounds.check(&results).map_err(context)?;
     }
     Ok(())

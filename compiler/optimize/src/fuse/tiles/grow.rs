@@ -7,7 +7,7 @@ use pullback_ir::{Function, Inst, Value};
 
 use super::super::{Decision, FuseOptions, FusionRegion, Plan, RegionKind, Verdict, result};
 use super::motion::{folded_extents, reads, roots};
-use super::{MAX_ACCUMULATED_BYTES, MAX_POSITION_BYTES, MAX_WHOLE_BYTES, MIN_SAVED, PARALLEL_WORK, TileGroup, TileRole, work};
+use super::{Cutting, TileGroup, TileRole, work};
 
 /// The most dimensions that are cut.
 const MAX_DIMS: usize = 3;
@@ -19,7 +19,7 @@ const MAX_MISSES: usize = 64;
 /// Forms the groups of a plan and puts the regions in their order.
 pub(super) fn form(function: &Function, plan: Plan, options: FuseOptions) -> Plan {
     let Plan { regions, stored, decisions, nested, .. } = plan;
-    let mut former = Former::new(function, regions, stored, decisions);
+    let mut former = Former::new(function, regions, stored, decisions, options.cutting);
     let mut waiting: VecDeque<Item> = (0..former.regions.len()).map(Item::Region).collect();
     let mut order = Vec::new();
     while let Some(item) = waiting.pop_front() {
@@ -69,6 +69,7 @@ struct Former<'a> {
     readers: SecondaryMap<Value, Vec<usize>>,
     returned: EntitySet<Value>,
     groups: Vec<Draft>,
+    cutting: Cutting,
 }
 
 impl<'a> Former<'a> {
@@ -77,6 +78,7 @@ impl<'a> Former<'a> {
         regions: Vec<FusionRegion>,
         stored: EntitySet<Value>,
         decisions: Vec<Decision>,
+        cutting: Cutting,
     ) -> Self {
         let mut returned = EntitySet::new();
         for &value in function.results() {
@@ -95,6 +97,7 @@ impl<'a> Former<'a> {
             readers: SecondaryMap::new(),
             returned,
             groups: Vec::new(),
+            cutting,
         };
         for number in 0..former.regions.len() {
             former.record(number);
@@ -117,7 +120,7 @@ impl<'a> Former<'a> {
     /// The way to cut a seed that saves the most, with all that joins; `None` if it had better be a region by itself.
     fn best(&self, seed: usize, waiting: &VecDeque<Item>, options: FuseOptions) -> Option<Draft> {
         let own_work = work(self.function, &self.regions[seed]);
-        if own_work < PARALLEL_WORK / 16 {
+        if own_work < self.cutting.parallel_work / 16 {
             return None;
         }
         let mut best: Option<(usize, Draft)> = None;
@@ -127,9 +130,9 @@ impl<'a> Former<'a> {
                 self.grow(&mut draft, waiting);
             }
             let saved = self.saved(&draft);
-            let fits = self.position_bytes(&draft) <= MAX_POSITION_BYTES;
+            let fits = self.position_bytes(&draft) <= self.cutting.max_position;
             let is_alone = draft.members.len() == 1;
-            let pays = if is_alone { self.is_worth_threads(seed) } else { fits && saved >= MIN_SAVED };
+            let pays = if is_alone { self.is_worth_threads(seed) } else { fits && saved >= self.cutting.min_saved };
             if pays && best.as_ref().is_none_or(|(most, _)| saved > *most) {
                 best = Some((saved, draft));
             }
@@ -139,7 +142,7 @@ impl<'a> Former<'a> {
 
     fn is_worth_threads(&self, region: usize) -> bool {
         let region = &self.regions[region];
-        region.kind == RegionKind::Loop && work(self.function, region) >= PARALLEL_WORK
+        region.kind == RegionKind::Loop && work(self.function, region) >= self.cutting.parallel_work
     }
 
     /// The ways to cut the positions of a region: along its first axes, along another axis, or along what it folds.
@@ -298,7 +301,7 @@ impl<'a> Former<'a> {
         } else {
             data.outputs.iter().map(|&value| self.function.ty(value).bytes() / positions).sum()
         };
-        let fits = fits && self.position_bytes(draft) + bytes <= MAX_POSITION_BYTES;
+        let fits = fits && self.position_bytes(draft) + bytes <= self.cutting.max_position;
         fits.then_some((roles, moves))
     }
 
@@ -318,7 +321,7 @@ impl<'a> Former<'a> {
             self.function.ty(value).bytes() / cut.map(|(_, &extent)| extent).product::<usize>().max(1)
         };
         let results = roots.iter().filter_map(|&inst| result(self.function, inst));
-        results.map(per_tile).all(|bytes| bytes <= MAX_ACCUMULATED_BYTES)
+        results.map(per_tile).all(|bytes| bytes <= self.cutting.max_accumulated)
     }
 
     /// Whether what a contraction reads for every tile is small enough, if the region is one.
@@ -329,7 +332,7 @@ impl<'a> Former<'a> {
         moves.iter().filter(|(_, axes)| axes.last().is_some_and(Option::is_none)).all(|(&value, axes)| {
             let cut = axes.iter().zip(&draft.extents).filter(|(axis, _)| axis.is_some());
             let blocks: usize = cut.map(|(_, &extent)| extent).product();
-            self.function.ty(value).bytes() / blocks.max(1) <= MAX_WHOLE_BYTES
+            self.function.ty(value).bytes() / blocks.max(1) <= self.cutting.max_whole
         })
     }
 
@@ -496,10 +499,11 @@ impl<'a> Former<'a> {
                 local,
                 saved_bytes,
                 position_bytes,
-                parallel: total >= PARALLEL_WORK,
+                parallel: total >= self.cutting.parallel_work,
             });
         }
-        Plan { regions, tiles, stored: self.stored, decisions: self.decisions, nested }
+        let Self { stored, decisions, cutting, .. } = self;
+        Plan { regions, tiles, cutting, stored, decisions, nested }
     }
 }
 

@@ -14,11 +14,11 @@
 //! from elsewhere it may read anywhere.
 //!
 //! Groups are formed from the first region to the last, each from a seed that takes in later regions as long as they fit. Of the ways to cut a seed's positions the one that saves
-//! the most bytes of traffic is taken, and none if that is less than [`MIN_SAVED`]. Large regions without partners become groups of their own, since tiles are
+//! the most bytes of traffic is taken, and none if that is less than [`Cutting::min_saved`]. Large regions without partners become groups of their own, since tiles are
 //! also what threads share.
 //!
 //! Invariants: the regions of a group are adjacent in the plan; groups do not overlap; every local value is read by the group's regions alone, at the block that they store.
-//! How large tiles are, and how many run at once, the loop IR's schedule says.
+//! How many positions a tile has, and how many tiles run at once, the loop IR's schedule says.
 
 mod grow;
 mod motion;
@@ -35,20 +35,53 @@ use super::{FuseOptions, FusionRegion, Plan, RegionKind};
 use grow::form;
 pub use motion::{roots, same_blocks};
 
-/// Bytes of traffic that a group has to save: half of a second cache, below which what passes between regions stays in it anyway.
-pub const MIN_SAVED: usize = 512 << 10;
+/// What decides how values are cut into tiles: sizes that follow from the machine's caches, and the cost of waking a thread.
+///
+/// The defaults are for a second cache of 1 MiB per core, which is what current processors have or exceed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Cutting {
+    /// Bytes of traffic that a group has to save: half of a second cache, below which what passes between regions stays in it anyway.
+    pub min_saved: usize,
+    /// Bytes of what a group stores for one position of each dimension, at most: it has to fit the second cache with room for what is read.
+    pub max_position: usize,
+    /// Bytes of what accumulates over the tiles of a group, at most, for each value: it is read and stored again for each tile.
+    pub max_accumulated: usize,
+    /// Bytes of an operand that a contraction reads for every tile, at most: it stays in the second cache beside the tile.
+    pub max_whole: usize,
+    /// Bytes of a tile's values: with those that share a place taken off they stay in the second cache beside what they are computed from.
+    pub tile: usize,
+    /// The same with matrix products, which use what they load more often the larger the tile is.
+    pub contraction_tile: usize,
+    /// Work of a region that is worth several threads, in units of simple arithmetic: tens of microseconds, where waking a thread takes a few.
+    pub parallel_work: u64,
+}
 
-/// Bytes of what a group stores for one position of each dimension, at most: it has to fit the second cache with room for what is read.
-pub const MAX_POSITION_BYTES: usize = 256 << 10;
+impl Default for Cutting {
+    fn default() -> Self {
+        Self {
+            min_saved: 512 << 10,
+            max_position: 256 << 10,
+            max_accumulated: 512 << 10,
+            max_whole: 512 << 10,
+            tile: 256 << 10,
+            contraction_tile: 768 << 10,
+            parallel_work: 200_000,
+        }
+    }
+}
 
-/// Bytes of what accumulates over the tiles of a group, at most, for each value: it is read and stored again for each tile.
-pub const MAX_ACCUMULATED_BYTES: usize = 512 << 10;
-
-/// Bytes of an operand that a contraction reads for every tile, at most: it stays in the second cache beside the tile.
-pub const MAX_WHOLE_BYTES: usize = 512 << 10;
-
-/// Work of a region that is worth several threads, in units of simple arithmetic: tens of microseconds, where waking a thread takes a few.
-pub const PARALLEL_WORK: u64 = 200_000;
+impl Cutting {
+    /// Cuts whatever can be cut, into tiles as small as there are: for tests, in which values are small.
+    pub const EVERYTHING: Self = Self {
+        min_saved: 0,
+        max_position: usize::MAX,
+        max_accumulated: usize::MAX,
+        max_whole: usize::MAX,
+        tile: 64,
+        contraction_tile: 256,
+        parallel_work: 0,
+    };
+}
 
 /// How a region runs over a dimension of its group.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
