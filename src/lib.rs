@@ -41,9 +41,9 @@ pub use pullback_autodiff::{
     Derivative, JacobianMode, grad, hessian, hvp, jacobian, jvp, linearize, transpose, value_and_grad, vjp, vmap,
 };
 pub use pullback_codegen::Features;
-pub use pullback_optimize::fuse::Cutting;
 pub use pullback_graph::{Conv, Graph, Padding, Scan, Tensor, Tree, Triangular, Window, nn, optim, rng, trace};
 pub use pullback_ir::{Checkpointing, DType, FuncId, Function, Module, OutOfBounds, Verified, parse_module, verify};
+pub use pullback_optimize::fuse::Cutting;
 pub use pullback_runtime::{ArgMut, ArgRef, Executable};
 pub use sparse::{Coloring, Side, SparseJacobian, SparsityPattern, color, jacobian_sparsity, sparse_jacobian};
 pub use stage::Stage;

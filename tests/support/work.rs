@@ -133,7 +133,8 @@ pub fn program_of(function: &Function, fusion: bool) -> Result<Program, String> 
     let module = verify(Module::new()).map_err(|errors| errors.to_string())?;
     let function = inline_regions(&module, function).map_err(|error| error.to_string())?;
     let function = &expand_operations(&module, &function).map_err(|error| error.to_string())?;
-    let plan = fuse(function, FuseOptions { enabled: fusion, ..FuseOptions::default() }).map_err(|error| format!("fusion {fusion}: {error}"))?;
+    let plan = fuse(function, FuseOptions { enabled: fusion, ..FuseOptions::default() })
+        .map_err(|error| format!("fusion {fusion}: {error}"))?;
     lower(function, &plan).map_err(|error| format!("fusion {fusion}: {error}"))
 }
 

@@ -32,7 +32,8 @@ fn signature(function: &Function) -> Signature {
 fn compiled(text: &str, enabled: bool, features: Features) -> Result<Executable, String> {
     let module = programs::module(text);
     let function = module.functions().last().unwrap().1;
-    let plan = fuse(function, FuseOptions { enabled, ..FuseOptions::default() }).map_err(|error| format!("{error}\n{text}"))?;
+    let plan = fuse(function, FuseOptions { enabled, ..FuseOptions::default() })
+        .map_err(|error| format!("{error}\n{text}"))?;
     let mut program = lower(function, &plan).map_err(|error| format!("{error}\n{text}"))?;
     contract_mul_add(&mut program);
     let program = verify(program).map_err(|errors| format!("{errors}\n{text}"))?;

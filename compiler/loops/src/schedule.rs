@@ -176,7 +176,10 @@ pub fn tile_segments(
 fn tile_extent(extent: usize, most: usize) -> usize {
     let unit = if most >= 128 { 16 } else { 1 };
     let most = most / unit * unit;
-    (most.div_ceil(2)..=most).rev().find(|tile| tile.is_multiple_of(unit) && extent.is_multiple_of(*tile)).unwrap_or(most)
+    (most.div_ceil(2)..=most)
+        .rev()
+        .find(|tile| tile.is_multiple_of(unit) && extent.is_multiple_of(*tile))
+        .unwrap_or(most)
 }
 
 /// How many chunks tiles are divided into whose totals are kept apart.

@@ -13,7 +13,8 @@ use pullback_optimize::fuse::{FuseOptions, fuse};
 fn lowered(text: &str, enabled: bool) -> Result<pullback_loops::Verified<Program>, String> {
     let module = programs::module(text);
     let function = module.functions().last().unwrap().1;
-    let plan = fuse(function, FuseOptions { enabled, ..FuseOptions::default() }).map_err(|error| format!("{error}\n{text}"))?;
+    let plan = fuse(function, FuseOptions { enabled, ..FuseOptions::default() })
+        .map_err(|error| format!("{error}\n{text}"))?;
     let mut program = lower(function, &plan).map_err(|error| format!("{error}\n{text}"))?;
     contract_mul_add(&mut program);
     let printed = program.to_string();

@@ -21,7 +21,8 @@ fn lowered(text: &str, enabled: bool) -> Program {
     let module = parse_module(text).unwrap_or_else(|errors| panic!("{errors}\n{text}"));
     let module = verify(module).unwrap_or_else(|errors| panic!("{errors}\n{text}"));
     let function = module.functions().last().unwrap().1;
-    let mut program = lower(function, &fuse(function, FuseOptions { enabled, ..FuseOptions::default() }).unwrap()).unwrap();
+    let mut program =
+        lower(function, &fuse(function, FuseOptions { enabled, ..FuseOptions::default() }).unwrap()).unwrap();
     contract_mul_add(&mut program);
     program
 }

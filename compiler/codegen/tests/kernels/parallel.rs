@@ -219,7 +219,8 @@ fn one_worker_is_called_without_the_pool() {
     assert!(forks(&rows(2), 2));
     assert!(!forks(&rows(2), 1) && !forks(&rows(1), 3));
     // And no iterations not at all.
-    let text = "program @f { buffer %y : f32[4] output 0 buffer %o : i32[1] arena 0 buffer %s : i64[1] arena 64 arena 128
+    let text =
+        "program @f { buffer %y : f32[4] output 0 buffer %o : i32[1] arena 0 buffer %s : i64[1] arena 64 arena 128
       kernel @y \"\" { v0 = const 1.0 : f32 for i1 = 0 to 4 step 1 { store %y[i1], v0 } }
       parallel loop i0 = 0 to 0 { kernel @k \"\" { v1 = const 2.0 : f32 store %y[i0], v1 } }
       loop i3 = 0 to 0 { kernel @order \"\" { call argsort %o[i3; 1 by 1], %s[i3; 1 by 1], %y[i3; 1 by 1] } }

@@ -106,10 +106,7 @@ impl Lowering<'_> {
         }
         let kept = landing.iter().map(|axis| axis.count).collect();
         let fill = vec![self.target(Source::Scalar(fill), result)?];
-        Ok(vec![
-            Part::Box(PositionBox::new(extents, fill)),
-            Part::Box(PositionBox::new(kept, vec![target])),
-        ])
+        Ok(vec![Part::Box(PositionBox::new(extents, fill)), Part::Box(PositionBox::new(kept, vec![target]))])
     }
 
     /// A copy of an operand to where a result is, unless that is its own place.
@@ -165,10 +162,7 @@ impl Lowering<'_> {
         }
         (target.strides, target.combine) = (strides, Some(Binary::Add));
         let windows = self.function.ty(windows).shape.extents();
-        Ok(vec![
-            Part::Box(PositionBox::new(extents, zeros)),
-            Part::Box(PositionBox::new(windows, vec![target])),
-        ])
+        Ok(vec![Part::Box(PositionBox::new(extents, zeros)), Part::Box(PositionBox::new(windows, vec![target]))])
     }
 
     fn sort(

@@ -65,10 +65,10 @@ pub(super) fn lower(
     let batch_axes = pairs.map(|(i, (&a, &b))| Axis { extent: extent(a), strides: [xs[a], ys[b], os[i]] }).collect();
     let m_axes = lhs_free.iter().enumerate();
     let m_axes = m_axes.map(|(i, &a)| Axis { extent: extent(a), strides: [xs[a], 0, os[batch + i]] }).collect();
-    let n_axes = rhs_free.iter().enumerate().map(|(i, &b)| Axis {
-        extent: y_extent(b),
-        strides: [0, ys[b], os[batch + lhs_free.len() + i]],
-    });
+    let n_axes = rhs_free
+        .iter()
+        .enumerate()
+        .map(|(i, &b)| Axis { extent: y_extent(b), strides: [0, ys[b], os[batch + lhs_free.len() + i]] });
     let n_axes = n_axes.collect();
     let contract = dims.lhs_contract.iter().zip(dims.rhs_contract.iter());
     let mut k_axes: Vec<Axis> =

@@ -97,7 +97,8 @@ impl Session {
     /// The steps of a function whose parameters and results are in these places. The recursion is as deep as regions nest.
     fn function(&mut self, function: &Function, plan: &Plan, places: &Places) -> Result<Vec<Step>, Error> {
         let tilings: Vec<Tiling> = plan.tiles.iter().map(|group| Tiling::of(function, plan, group)).collect();
-        let local = tilings.iter().flat_map(|tiling| &tiling.local).map(|(&value, &elements)| (value, elements)).collect();
+        let local =
+            tilings.iter().flat_map(|tiling| &tiling.local).map(|(&value, &elements)| (value, elements)).collect();
         let mut buffers = Buffers::assign(function, plan, places, &local, (&mut self.buffers, &mut self.program))?;
         let mut groups = plan.tiles.iter().zip(&tilings).peekable();
         let mut steps = Vec::new();

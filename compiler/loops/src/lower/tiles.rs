@@ -107,7 +107,8 @@ impl Tiling {
         let tiles: Vec<usize> =
             dims.iter().map(|segments| segments.iter().map(|segment| segment.tile).max().unwrap_or(1)).collect();
         let blocks = group.axes.iter().filter(|&(&value, _)| group.local.contains(value));
-        let local = blocks.filter_map(|(&value, axes)| Some((value, block(function, value, axes, &tiles)?.iter().product())));
+        let local =
+            blocks.filter_map(|(&value, axes)| Some((value, block(function, value, axes, &tiles)?.iter().product())));
         let local = local.collect();
         Self { dims, local, tiles }
     }
@@ -167,8 +168,7 @@ impl Session {
             if slots > 1 {
                 let dtype = function.ty(value).dtype;
                 let name = format!("{}_parts", self.program.buffers[location.buffer].name);
-                let parts =
-                    self.buffers.buffer(&mut self.program, &name, (dtype, slots * elements), Space::Arena(0));
+                let parts = self.buffers.buffer(&mut self.program, &name, (dtype, slots * elements), Space::Arena(0));
                 partial.push((Location::whole(parts), location, elements, total.step));
                 tile.totals.insert(value, Total { location: Location::whole(parts), ..total });
             } else {
@@ -198,7 +198,8 @@ impl Session {
     fn renew(&mut self, group: &Group<'_>, buffers: &mut Buffers) {
         for (&value, &elements) in &group.tiling.local {
             let dtype = group.function.ty(value).dtype;
-            let Some(base) = buffers.get(value).map(|location| self.program.buffers[location.buffer].name.clone()) else {
+            let Some(base) = buffers.get(value).map(|location| self.program.buffers[location.buffer].name.clone())
+            else {
                 continue;
             };
             let buffer = self.buffers.buffer(&mut self.program, &base, (dtype, elements), Space::Arena(0));

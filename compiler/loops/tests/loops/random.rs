@@ -1,11 +1,11 @@
 //! Random programs, lowered, against the interpreter of the tensor IR.
 
-use pullback_optimize::fuse::FuseOptions;
 use pullback_ir::op::BroadcastSpec;
 use pullback_ir::{
     Axes, Binary, Builder, Comparison, DType, DotDims, Function, Module, Op, Reduction, Shape, Type, Unary, Value,
 };
 use pullback_loops::Stmt;
+use pullback_optimize::fuse::FuseOptions;
 
 use super::support::inputs::{Mood, array};
 use super::support::program::{Config, random_program};

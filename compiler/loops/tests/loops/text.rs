@@ -1,9 +1,9 @@
 //! The text form: mistakes and their places, and texts mutated at random.
 
-use pullback_optimize::fuse::FuseOptions;
 use pullback_ir::Elements;
 use pullback_loops::interpret::{Error, interpret};
 use pullback_loops::{Program, Step, Stmt, parse_program, verify};
+use pullback_optimize::fuse::FuseOptions;
 
 use super::support::inputs::{Mood, array};
 use super::support::rng::Rng;

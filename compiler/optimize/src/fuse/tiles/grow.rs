@@ -288,9 +288,10 @@ impl<'a> Former<'a> {
             let axes = axes.filter(|&(_, found)| found == extent).map(|(axis, _)| TileRole::Axis(axis));
             let folds = self.folds(data).into_iter().enumerate();
             let folds = folds.filter(|&(_, found)| found == extent).map(|(number, _)| TileRole::Folded(number));
-            let role = axes.chain(folds).filter(|role| !roles.contains(role)).find(|&role| {
-                self.moves(region, &[role]).is_some_and(|moves| agrees(draft, dim, &moves))
-            })?;
+            let role = axes
+                .chain(folds)
+                .filter(|role| !roles.contains(role))
+                .find(|&role| self.moves(region, &[role]).is_some_and(|moves| agrees(draft, dim, &moves)))?;
             roles.push(role);
         }
         let moves = self.moves(region, &roles)?;
@@ -336,7 +337,13 @@ impl<'a> Former<'a> {
         })
     }
 
-    fn join(&self, draft: &mut Draft, region: usize, roles: Vec<TileRole>, moves: &BTreeMap<Value, Vec<Option<usize>>>) {
+    fn join(
+        &self,
+        draft: &mut Draft,
+        region: usize,
+        roles: Vec<TileRole>,
+        moves: &BTreeMap<Value, Vec<Option<usize>>>,
+    ) {
         for (&value, axes) in moves {
             if draft.axes.contains_key(&value) {
                 *draft.inner_reads.entry(value).or_insert(0) += 1;

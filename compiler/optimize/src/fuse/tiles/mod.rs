@@ -29,7 +29,7 @@ use std::ops::Range;
 use cranelift_entity::EntitySet;
 use pullback_ir::{Function, Op, Value};
 
-use super::access::{cost, role, Role};
+use super::access::{Role, cost, role};
 use super::{FuseOptions, FusionRegion, Plan, RegionKind};
 
 use grow::form;
@@ -121,9 +121,7 @@ pub(super) fn work(function: &Function, region: &FusionRegion) -> u64 {
         let positions = results.first().map_or(0, |&result| elements(result));
         match (function.op(inst), function.args(inst)) {
             (Op::Reduce { .. }, &[x]) => elements(x),
-            (Op::Dot(_), _) => {
-                positions * motion::folded_extents(function, inst).iter().product::<usize>() as u64
-            }
+            (Op::Dot(_), _) => positions * motion::folded_extents(function, inst).iter().product::<usize>() as u64,
             (op, _) => positions * u64::from(if role(function, inst) == Role::Free { 0 } else { cost(op).max(1) }),
         }
     };

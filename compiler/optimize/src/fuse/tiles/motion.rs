@@ -109,9 +109,9 @@ impl Walk<'_> {
     fn visit(&mut self, value: Value, axis: Option<usize>) {
         let function = self.function;
         let is_stored = self.stored.contains(value) && !self.own.contains(value);
-        let in_memory = function.def_inst(value).is_none_or(|inst| {
-            is_stored || matches!(role(function, inst), Role::Array | Role::Alias)
-        });
+        let in_memory = function
+            .def_inst(value)
+            .is_none_or(|inst| is_stored || matches!(role(function, inst), Role::Array | Role::Alias));
         if in_memory {
             let read = self.root(value, axis);
             if self.seen.insert(read) {
