@@ -40,6 +40,8 @@ fn work_of(program: &Program, body: &[Stmt], times: u128) -> u128 {
         Stmt::Bind(_) => times,
         Stmt::If(inner) => work_of(program, &inner.body, times),
         Stmt::Call(call) => times * work_of_call(call),
+        // An element is copied.
+        Stmt::Pack(pack) => times * pack.k as u128 * pack.n as u128,
         Stmt::Gemm(gemm) => times * (2 * gemm.m as u128 * gemm.n as u128 * gemm.k as u128).div_ceil(8),
     };
     body.iter().map(of_statement).sum()
@@ -57,7 +59,7 @@ fn work_of_call(call: &RuntimeCall) -> u128 {
 
 fn statements_of(body: &[Stmt]) -> usize {
     let of_statement = |stmt: &Stmt| match stmt {
-        Stmt::Let(..) | Stmt::Store(..) | Stmt::Gemm(_) | Stmt::Bind(_) | Stmt::Call(_) => 1,
+        Stmt::Let(..) | Stmt::Store(..) | Stmt::Gemm(_) | Stmt::Pack(_) | Stmt::Bind(_) | Stmt::Call(_) => 1,
         Stmt::For(nested) => 1 + statements_of(&nested.body),
         Stmt::If(inner) => 1 + statements_of(&inner.body),
     };

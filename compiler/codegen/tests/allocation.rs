@@ -115,7 +115,7 @@ fn product(m: usize, n: usize, k: usize, along: [char; 2]) -> (Verified<Program>
         let (row_stride, column_stride) = if by_columns { (1, rows as i64) } else { (columns as i64, 1) };
         Matrix { buffer: program.buffers.push(data), index: Affine::default(), row_stride, column_stride }
     });
-    let gemm = Gemm { dtype: DType::F32, m, n, k, out, lhs, rhs, accumulate: false };
+    let gemm = Gemm { dtype: DType::F32, m, n, k, out, lhs, rhs: rhs.into(), accumulate: false };
     let body = vec![Stmt::Gemm(Box::new(gemm))];
     program.body.push(Step::Kernel(Kernel { name: "product".into(), about: String::new(), body }));
     (verify(program).unwrap(), signature)

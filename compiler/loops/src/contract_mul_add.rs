@@ -39,7 +39,7 @@ fn contract(stmts: &mut Vec<Stmt>, uses: &SecondaryMap<Var, u32>, is_float: &imp
             }
             Stmt::For(inner) => contract(&mut inner.body, uses, is_float),
             Stmt::If(inner) => contract(&mut inner.body, uses, is_float),
-            Stmt::Let(..) | Stmt::Store(..) | Stmt::Gemm(_) | Stmt::Bind(_) | Stmt::Call(_) => {}
+            Stmt::Let(..) | Stmt::Store(..) | Stmt::Gemm(_) | Stmt::Pack(_) | Stmt::Bind(_) | Stmt::Call(_) => {}
         }
     }
     stmts.retain(|stmt| !matches!(stmt, Stmt::Let(var, _) if contracted.contains(*var)));
@@ -62,7 +62,7 @@ fn count_uses(stmts: &[Stmt], uses: &mut SecondaryMap<Var, u32>) {
                 uses[inner.condition] += 1;
                 count_uses(&inner.body, uses);
             }
-            Stmt::Gemm(_) | Stmt::Call(_) => {}
+            Stmt::Gemm(_) | Stmt::Pack(_) | Stmt::Call(_) => {}
         }
     }
 }

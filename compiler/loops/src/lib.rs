@@ -12,6 +12,7 @@
 //!   position asks for its operands at the positions that the index maps of its operation give, down to loads.
 //! * [`schedule`]: how a nest is run (lanes, unrolling, blocks of a reduction), a pure function of shapes.
 //! * [`contract_mul_add`](mod@contract_mul_add): `a · b + c` as one operation.
+//! * [`pack_operands`](mod@pack_operands): right factors of matrix products packed before the loops in which they stay.
 //! * [`promote`](mod@promote): loops of few statements as one kernel, with their state in variables.
 //! * [`memory`]: offsets in the one arena and in the memory of each worker of parallel loops, from lifetimes.
 //! * [`mod@verify`]: single assignment, types, that **every access of every loop stays inside its buffer** and that **iterations of parallel loops do not
@@ -26,6 +27,7 @@ pub mod error;
 pub mod interpret;
 pub mod lower;
 pub mod memory;
+pub mod pack_operands;
 pub mod parse;
 pub mod print;
 pub mod program;
@@ -39,10 +41,11 @@ pub use contract_mul_add::contract_mul_add;
 pub use error::Error;
 pub use interpret::{interpret, interpret_backwards};
 pub use lower::lower;
+pub use pack_operands::pack_operands;
 pub use parse::parse_program;
 pub use program::{
-    Affine, Bind, Buffer, BufferData, Carried, Expr, For, Gemm, If, Index, Kernel, Matrix, Place, Program, Space, Stmt,
-    Var, VarType,
+    Affine, Bind, Buffer, BufferData, Carried, Expr, For, Gemm, If, Index, Kernel, Matrix, PACKED_WIDTH, Pack, Packed,
+    Place, Program, Rhs, Space, Stmt, Var, VarType, packed_elements,
 };
 pub use promote::promote;
 pub use step::{Branch, Loop, Step, While};

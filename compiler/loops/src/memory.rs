@@ -218,9 +218,13 @@ fn for_each_buffer(stmts: &[Stmt], visit: &mut impl FnMut(Buffer)) {
             Stmt::Let(_, _) => {}
             Stmt::For(inner) => for_each_buffer(&inner.body, visit),
             Stmt::Gemm(gemm) => {
-                for matrix in [&gemm.out, &gemm.lhs, &gemm.rhs] {
-                    visit(matrix.buffer);
+                for buffer in [gemm.out.buffer, gemm.lhs.buffer, gemm.rhs.buffer()] {
+                    visit(buffer);
                 }
+            }
+            Stmt::Pack(pack) => {
+                visit(pack.from.buffer);
+                visit(pack.to.buffer);
             }
             Stmt::Bind(_) => {}
             Stmt::If(inner) => for_each_buffer(&inner.body, visit),

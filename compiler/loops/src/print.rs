@@ -25,6 +25,14 @@
 //! call argsort descending %order[8*i0; 8 by 1], %scratch[0; 8 by 1], %x[8*i0; 8 by 1]
 //! ```
 //!
+//! Products of matrices, by one that is packed and by one as it lies:
+//!
+//! ```text
+//! pack f32 3x70 %p[0] = %w[0; 70, 1]
+//! gemm f32 2x70x3 %y[0; 70, 1] = %x[0; 3, 1] * packed %p[0]
+//! gemm f32 2x70x3 %y[0; 70, 1] += %x[0; 3, 1] * %w[0; 70, 1]
+//! ```
+//!
 //! Buffers that each worker of a parallel loop has of its own are `local`, at an offset; how large that memory is stands behind the arena's size,
 //! unless there is none: `arena 128 local 64`.
 //!
@@ -42,7 +50,9 @@ use std::fmt::{self, Write};
 use cranelift_entity::SecondaryMap;
 
 use crate::call::{RuntimeCall, View};
-use crate::program::{Affine, Bind, Buffer, Expr, For, Gemm, Index, Matrix, Place, Program, Space, Stmt, Var, VarType};
+use crate::program::{
+    Affine, Bind, Buffer, Expr, For, Gemm, Index, Matrix, Pack, Packed, Place, Program, Rhs, Space, Stmt, Var, VarType,
+};
 use crate::step::Step;
 
 impl fmt::Display for VarType {
@@ -196,6 +206,7 @@ impl<'a> Printer<'a> {
                 format!("for i{} = 0 to {extent} step {step} {{", self.indices[*index])
             }
             Stmt::Gemm(gemm) => self.gemm(gemm),
+            Stmt::Pack(pack) => self.pack(pack),
             Stmt::Bind(bind) => self.bind(bind),
             Stmt::If(inner) => format!("if {} {{", self.var(inner.condition)),
             Stmt::Call(call) => self.call(call),
@@ -214,6 +225,7 @@ impl<'a> Printer<'a> {
                 Stmt::Store(place, var) => writeln!(out, "store {}, {}", self.place(place), self.var(*var))?,
                 Stmt::For(inner) => self.for_loop(out, inner, depth)?,
                 Stmt::Gemm(gemm) => writeln!(out, "{}", self.gemm(gemm))?,
+                Stmt::Pack(pack) => writeln!(out, "{}", self.pack(pack))?,
                 Stmt::Bind(bind) => {
                     self.define_index(bind.index);
                     writeln!(out, "{}", self.bind(bind))?;
@@ -287,8 +299,21 @@ impl<'a> Printer<'a> {
     fn gemm(&self, gemm: &Gemm) -> String {
         let Gemm { dtype, m, n, k, .. } = gemm;
         let assign = if gemm.accumulate { "+=" } else { "=" };
-        let (out, lhs, rhs) = (self.matrix(&gemm.out), self.matrix(&gemm.lhs), self.matrix(&gemm.rhs));
+        let (out, lhs) = (self.matrix(&gemm.out), self.matrix(&gemm.lhs));
+        let rhs = match &gemm.rhs {
+            Rhs::Matrix(matrix) => self.matrix(matrix),
+            Rhs::Packed(packed) => format!("packed {}", self.packed(packed)),
+        };
         format!("gemm {dtype} {m}x{n}x{k} {out} {assign} {lhs} * {rhs}")
+    }
+
+    fn pack(&self, pack: &Pack) -> String {
+        let Pack { dtype, k, n, from, to } = pack;
+        format!("pack {dtype} {k}x{n} {} = {}", self.packed(to), self.matrix(from))
+    }
+
+    fn packed(&self, packed: &Packed) -> String {
+        format!("%{}[{}]", self.buffer(packed.buffer), self.affine(&packed.index))
     }
 
     fn bind(&self, bind: &Bind) -> String {

@@ -3,7 +3,8 @@
 //! Invariants (checked by `verify`): a [`Var`] is assigned once and used where it is in scope, that is later in the
 //! same list of statements or in a list nested in it; operand types are as each [`Expr`] says; a loop counter is used only
 //! inside its loop, one bound to a variable where that is in scope; for all values of the loop counters every access stays inside its buffer; input and constant buffers are never
-//! stored to; two buffers whose lifetimes meet do not share memory; what one iteration of a parallel loop stores no other touches.
+//! stored to; two buffers whose lifetimes meet do not share memory; what one iteration of a parallel loop stores no other
+//! touches; what is packed is used by products alone.
 //!
 //! Control flow between kernels is in [`step`](crate::step). Variables are a kernel's own; counters of the loops around a kernel may be
 //! used in it.
@@ -229,6 +230,79 @@ pub struct Matrix {
     pub column_stride: i64,
 }
 
+/// A packed matrix has its columns in strips of so many, the last one too: there it has room for columns that do not exist.
+pub const PACKED_WIDTH: usize = 64;
+
+/// The elements of a packed matrix; `usize::MAX` where there is no such number.
+#[must_use]
+pub const fn packed_elements(rows: usize, columns: usize) -> usize {
+    match columns.checked_next_multiple_of(PACKED_WIDTH) {
+        Some(columns) => rows.saturating_mul(columns),
+        None => usize::MAX,
+    }
+}
+
+/// A packed matrix: the [`packed_elements`] from `index` on, in an order that is the kernel's affair.
+///
+/// What is known of it: strips of [`PACKED_WIDTH`] columns follow each other, each of `rows · PACKED_WIDTH` elements. So columns from `c` on, a multiple of
+/// that width, are a packed matrix by themselves, `rows · c` elements further on, and can be packed and multiplied by alone.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Packed {
+    /// The buffer; of the arena or the worker's own, and for packed matrices of one number of rows alone.
+    pub buffer: Buffer,
+    /// The position of the first strip; a multiple of what a strip takes.
+    pub index: Affine,
+}
+
+/// The right factor of a matrix product.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Rhs {
+    /// A matrix wherever it lies, which the kernel packs if that pays.
+    Matrix(Matrix),
+    /// A matrix that a [`Pack`] has stored.
+    Packed(Packed),
+}
+
+impl Rhs {
+    /// The buffer it is in.
+    #[must_use]
+    pub const fn buffer(&self) -> Buffer {
+        match self {
+            Self::Matrix(matrix) => matrix.buffer,
+            Self::Packed(packed) => packed.buffer,
+        }
+    }
+
+    /// The buffer it is in, to be changed.
+    pub const fn buffer_mut(&mut self) -> &mut Buffer {
+        match self {
+            Self::Matrix(matrix) => &mut matrix.buffer,
+            Self::Packed(packed) => &mut packed.buffer,
+        }
+    }
+}
+
+impl From<Matrix> for Rhs {
+    fn from(matrix: Matrix) -> Self {
+        Self::Matrix(matrix)
+    }
+}
+
+/// Packs a matrix, for products that have it as right factor: once for many of them.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Pack {
+    /// `f32` or `f64`.
+    pub dtype: DType,
+    /// Rows of the matrix.
+    pub k: usize,
+    /// Columns of the matrix.
+    pub n: usize,
+    /// The matrix, `k × n`.
+    pub from: Matrix,
+    /// Where it is packed.
+    pub to: Packed,
+}
+
 /// A call of the packed matrix-product kernel: `out = lhs · rhs`, or `out += lhs · rhs`.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Gemm {
@@ -245,7 +319,7 @@ pub struct Gemm {
     /// The left factor, `m × k`.
     pub lhs: Matrix,
     /// The right factor, `k × n`.
-    pub rhs: Matrix,
+    pub rhs: Rhs,
     /// Whether the product is added to what `out` holds.
     pub accumulate: bool,
 }
@@ -261,6 +335,8 @@ pub enum Stmt {
     For(Box<For>),
     /// A matrix product.
     Gemm(Box<Gemm>),
+    /// A matrix packed for products.
+    Pack(Box<Pack>),
     /// A counter known at run time.
     Bind(Bind),
     /// Statements that run if a condition holds.

@@ -224,7 +224,7 @@ fn largest_loop_inside(steps: &[Step], inside: bool) -> i64 {
         let of = |stmt: &Stmt| match stmt {
             Stmt::For(inner) => inner.extent * largest(&inner.body).max(1),
             Stmt::If(inner) => largest(&inner.body),
-            Stmt::Let(..) | Stmt::Store(..) | Stmt::Gemm(_) | Stmt::Bind(_) | Stmt::Call(_) => 1,
+            Stmt::Let(..) | Stmt::Store(..) | Stmt::Gemm(_) | Stmt::Pack(_) | Stmt::Bind(_) | Stmt::Call(_) => 1,
         };
         body.iter().map(of).max().unwrap_or(0)
     }

@@ -12,7 +12,7 @@ use super::kernel::Emitter;
 use crate::error::Error;
 
 /// The routines' symbols, each with the number of its parameters; all are integers or pointers.
-const SYMBOLS: [(&str, usize); 10] = [
+pub(super) const SYMBOLS: [(&str, usize); 10] = [
     ("pb_argsort_f32", 8),
     ("pb_argsort_f64", 8),
     ("pb_argsort_i32", 8),
@@ -35,9 +35,11 @@ fn symbol(routine: Routine, dtype: DType) -> String {
     format!("pb_{name}_{}", dtype.name())
 }
 
-/// The routines as imports of one module.
+/// Functions of the runtime as imports of one module.
 pub(super) struct Routines {
     convention: CallConv,
+    /// Each with the number of its parameters.
+    symbols: &'static [(&'static str, usize)],
     ids: Vec<FuncId>,
 }
 
@@ -50,18 +52,18 @@ fn signature(convention: CallConv, params: usize) -> Signature {
 impl Routines {
     /// Declares them all.
     #[allow(clippy::result_large_err, reason = "the module's own error type")]
-    pub(super) fn declare(module: &mut dyn Module) -> ModuleResult<Self> {
+    pub(super) fn declare(module: &mut dyn Module, symbols: &'static [(&'static str, usize)]) -> ModuleResult<Self> {
         let convention = module.isa().default_call_conv();
         let declare = |&(name, params): &(&str, usize)| {
             module.declare_function(name, Linkage::Import, &signature(convention, params))
         };
-        let ids = SYMBOLS.iter().map(declare).collect::<ModuleResult<_>>()?;
-        Ok(Self { convention, ids })
+        let ids = symbols.iter().map(declare).collect::<ModuleResult<_>>()?;
+        Ok(Self { convention, symbols, ids })
     }
 
     /// The reference by which a function calls a routine with so many arguments.
-    fn reference(&self, func: &mut Function, symbol: &str, arguments: usize) -> Option<FuncRef> {
-        let position = SYMBOLS.iter().position(|&(name, params)| name == symbol && params == arguments)?;
+    pub(super) fn reference(&self, func: &mut Function, symbol: &str, arguments: usize) -> Option<FuncRef> {
+        let position = self.symbols.iter().position(|&(name, params)| name == symbol && params == arguments)?;
         // What `Module::declare_func_in_func` does for an import; it may be anywhere in the address space.
         let signature = func.import_signature(signature(self.convention, arguments));
         let index = self.ids.get(position)?.as_u32();
@@ -122,7 +124,7 @@ impl Emitter<'_, '_> {
         }
     }
 
-    fn number(&mut self, number: i64) -> Value {
+    pub(super) fn number(&mut self, number: i64) -> Value {
         self.builder.ins().iconst(types::I64, number)
     }
 

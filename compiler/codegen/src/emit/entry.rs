@@ -107,7 +107,7 @@ fn size_in_place(body: &[Stmt]) -> Option<usize> {
             Stmt::Let(..) | Stmt::Store(..) | Stmt::Bind(_) => Some(1),
             Stmt::For(inner) => size_in_place(&inner.body).map(|size| size + 1),
             Stmt::If(inner) => size_in_place(&inner.body).map(|size| size + 1),
-            Stmt::Gemm(_) | Stmt::Call(_) => None,
+            Stmt::Gemm(_) | Stmt::Pack(_) | Stmt::Call(_) => None,
         })
         .sum()
 }

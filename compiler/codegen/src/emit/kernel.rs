@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use cranelift_codegen::ir::{FuncRef, InstBuilder, MemFlagsData, Type, Value, types};
+use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value, types};
 use cranelift_codegen::isa::TargetFrontendConfig;
 use cranelift_frontend::FunctionBuilder;
 use pullback_ir::{DType, Scalar};
@@ -21,8 +21,6 @@ pub(super) struct Environment<'a> {
     pub(super) name: &'a str,
     pub(super) layout: &'a Layout,
     pub(super) imports: &'a Imports,
-    /// The matrix-product kernels for `f32` and `f64`, where a kernel calls them.
-    pub(super) gemm: [Option<FuncRef>; 2],
     pub(super) settings: Settings,
     /// Whether the function runs iterations of a parallel loop, and so takes the worker's memory behind the table.
     pub(super) in_parallel: bool,
@@ -88,22 +86,13 @@ fn collect_buffers(body: &[Stmt], buffers: &mut Vec<Buffer>) {
             Stmt::Let(_, Expr::Load(place)) | Stmt::Store(place, _) => buffers.push(place.buffer),
             Stmt::Let(..) => {}
             Stmt::For(nested) => collect_buffers(&nested.body, buffers),
-            Stmt::Gemm(gemm) => buffers.extend([gemm.lhs.buffer, gemm.rhs.buffer, gemm.out.buffer]),
+            Stmt::Gemm(gemm) => buffers.extend([gemm.lhs.buffer, gemm.rhs.buffer(), gemm.out.buffer]),
+            Stmt::Pack(pack) => buffers.extend([pack.from.buffer, pack.to.buffer]),
             Stmt::Bind(_) => {}
             Stmt::If(inner) => collect_buffers(&inner.body, buffers),
             Stmt::Call(call) => buffers.extend(call.views.iter().map(|view| view.buffer)),
         }
     }
-}
-
-/// Whether there is a matrix product of that element type among the statements.
-pub(super) fn calls_gemm(body: &[Stmt], dtype: DType) -> bool {
-    body.iter().any(|statement| match statement {
-        Stmt::Gemm(gemm) => gemm.dtype == dtype,
-        Stmt::For(nested) => calls_gemm(&nested.body, dtype),
-        Stmt::If(inner) => calls_gemm(&inner.body, dtype),
-        Stmt::Let(..) | Stmt::Store(..) | Stmt::Bind(_) | Stmt::Call(_) => false,
-    })
 }
 
 impl<'a, 'f> Emitter<'a, 'f> {

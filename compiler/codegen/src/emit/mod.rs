@@ -6,7 +6,7 @@
 //! kernels inside take the memory of their worker too. One file per concern:
 //!
 //! * [`entry`]: control flow between kernels. [`parallel`]: parallel loops. [`kernel`]: functions, the buffers' pointers, variables. [`nest`]: statements and loops.
-//! * [`call`]: calls of the runtime's routines. [`memory`]: addresses, loads and stores. [`expr`]: the arms of `Expr`, `Unary`, `Binary`.
+//! * [`call`]: calls of the runtime's routines. [`product`]: matrix products. [`memory`]: addresses, loads and stores. [`expr`]: the arms of `Expr`, `Unary`, `Binary`.
 //! * [`integer`]: integer arithmetic that does not trap. [`convert`]: conversions. [`lanes`]: constants, splats, positions,
 //!   reductions over lanes.
 //! * Elementwise functions of floats are [`crate::math`].
@@ -29,6 +29,7 @@ mod lanes;
 mod memory;
 mod nest;
 mod parallel;
+mod product;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -39,9 +40,8 @@ use cranelift_codegen::ir::{AbiParam, ExternalName, FuncRef, Function, UserFuncN
 use cranelift_codegen::{CompiledCode, Context, FinalizedRelocTarget};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use cranelift_module::{FuncId, Linkage, Module};
-use pullback_ir::DType;
 use pullback_loops::{Index, Kernel, Loop, Program, Step, step};
-use pullback_runtime::{gemm, pool};
+use pullback_runtime::pool;
 
 use crate::error::Error;
 use crate::layout::Layout;
@@ -92,37 +92,20 @@ pub(crate) struct Emitted {
 pub(crate) struct Imports {
     pub(crate) math: ExternTable,
     routines: call::Routines,
-    gemm_f32: FuncId,
-    gemm_f64: FuncId,
+    products: call::Routines,
     parallel: FuncId,
 }
 
 impl Imports {
     fn declare(module: &mut dyn Module) -> Result<Self, Error> {
         let failed = |error| Error::from_module("imports", &error);
-        let signature = |module: &mut dyn Module, params: usize| {
-            let mut signature = module.make_signature();
-            signature.params = vec![AbiParam::new(types::I64); params];
-            signature
-        };
         let math = ExternTable::declare(module).map_err(failed)?;
-        let routines = call::Routines::declare(module).map_err(failed)?;
-        let mut import = |name, params| {
-            let signature = signature(module, params);
-            module.declare_function(name, Linkage::Import, &signature).map_err(failed)
-        };
-        let (gemm_f32, gemm_f64) = (import(gemm::GEMM_F32, 14)?, import(gemm::GEMM_F64, 14)?);
-        let parallel = import(pool::PARALLEL, parallel::PARALLEL_PARAMS)?;
-        Ok(Self { math, routines, gemm_f32, gemm_f64, parallel })
-    }
-
-    /// The matrix-product kernel for an element type that has one.
-    fn gemm(&self, dtype: DType) -> Option<FuncId> {
-        match dtype {
-            DType::F32 => Some(self.gemm_f32),
-            DType::F64 => Some(self.gemm_f64),
-            DType::I32 | DType::I64 | DType::U8 | DType::Bool => None,
-        }
+        let routines = call::Routines::declare(module, &call::SYMBOLS).map_err(failed)?;
+        let products = call::Routines::declare(module, &product::SYMBOLS).map_err(failed)?;
+        let mut signature = module.make_signature();
+        signature.params = vec![AbiParam::new(types::I64); parallel::PARALLEL_PARAMS];
+        let parallel = module.declare_function(pool::PARALLEL, Linkage::Import, &signature).map_err(failed)?;
+        Ok(Self { math, routines, products, parallel })
     }
 }
 
@@ -211,17 +194,13 @@ impl Session<'_> {
         let start = Instant::now();
         let &Surrounded { inner: kernel, ref around, in_parallel } = kernel;
         let id = self.begin(&format!("@{}/{}", program.name, kernel.name), in_parallel, around.len())?;
-        let gemm = [DType::F32, DType::F64].map(|dtype| {
-            let callee = imports.gemm(dtype).filter(|_| kernel::calls_gemm(&kernel.body, dtype))?;
-            Some(declare_far(self.module, callee, &mut self.context.func))
-        });
         let config = self.module.target_config();
         let builder = FunctionBuilder::new(&mut self.context.func, &mut self.builder_context);
         let name = &*kernel.name;
         // The threads are busy with other iterations.
         let threads = if in_parallel { 1 } else { self.settings.threads };
         let settings = Settings { threads, ..self.settings };
-        let environment = kernel::Environment { program, name, layout, imports, gemm, settings, in_parallel };
+        let environment = kernel::Environment { program, name, layout, imports, settings, in_parallel };
         kernel::emit(&environment, kernel, around, builder, config)?;
         self.finish(id, &kernel.name, &kernel.about, start)?;
         Ok(id)
@@ -245,8 +224,8 @@ impl Session<'_> {
         let callees = Callees { kernels, ..Callees::default() };
         let config = self.module.target_config();
         let builder = FunctionBuilder::new(&mut self.context.func, &mut self.builder_context);
-        let (gemm, settings) = ([None, None], self.settings);
-        let environment = kernel::Environment { program, name, layout, imports, gemm, settings, in_parallel: true };
+        let settings = self.settings;
+        let environment = kernel::Environment { program, name, layout, imports, settings, in_parallel: true };
         parallel::emit(&environment, &callees, inner, around, builder, config)?;
         let kernels: Vec<&str> = step::kernels(&inner.body).into_iter().map(|kernel| &*kernel.name).collect();
         self.finish(id, name, &format!("iterations that run {}", kernels.join(", ")), start)?;
@@ -270,8 +249,8 @@ impl Session<'_> {
         let callees = Callees { kernels, loops, parallel };
         let config = self.module.target_config();
         let builder = FunctionBuilder::new(&mut self.context.func, &mut self.builder_context);
-        let (name, gemm, settings) = (&*program.name, [None, None], self.settings);
-        let environment = kernel::Environment { program, name, layout, imports, gemm, settings, in_parallel: false };
+        let (name, settings) = (&*program.name, self.settings);
+        let environment = kernel::Environment { program, name, layout, imports, settings, in_parallel: false };
         entry::emit(&environment, &callees, builder, config)?;
         self.finish(id, &program.name, "runs the kernels", start)?;
         Ok(id)

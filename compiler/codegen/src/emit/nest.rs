@@ -6,7 +6,7 @@
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{BlockArg, InstBuilder, Value, types};
 use pullback_ir::DType;
-use pullback_loops::{Bind, Expr, For, Gemm, If, Matrix, Stmt, VarType};
+use pullback_loops::{Bind, Expr, For, If, Stmt, VarType};
 
 use super::kernel::{Counter, Emitter, type_name};
 use crate::error::Error;
@@ -26,6 +26,7 @@ impl Emitter<'_, '_> {
                 Stmt::Store(place, var) => self.store(place, *var)?,
                 Stmt::For(nest) => self.nest(nest, depth)?,
                 Stmt::Gemm(gemm) => self.gemm(gemm)?,
+                Stmt::Pack(pack) => self.pack(pack)?,
                 Stmt::Bind(bind) => self.bind(bind, depth)?,
                 Stmt::If(inner) => self.conditional(inner, depth)?,
                 Stmt::Call(call) => self.call(call)?,
@@ -122,43 +123,6 @@ impl Emitter<'_, '_> {
         self.builder.seal_block(exit);
         self.builder.switch_to_block(exit);
         Ok(results)
-    }
-
-    fn gemm(&mut self, gemm: &Gemm) -> Result<(), Error> {
-        let function = match gemm.dtype {
-            DType::F32 => self.env.gemm[0],
-            DType::F64 => self.env.gemm[1],
-            DType::I32 | DType::I64 | DType::U8 | DType::Bool => None,
-        };
-        let Some(function) = function else {
-            return self.bug(format!("there is no matrix-product kernel for {}", gemm.dtype));
-        };
-        let Gemm { m, n, k, .. } = *gemm;
-        pullback_runtime::gemm::start_threads(m, n, k, self.env.settings.threads).map_err(Error::Limitation)?;
-        let sizes = [m, n, k].map(|size| size as i64);
-        let mut arguments: Vec<Value> = sizes.map(|size| self.builder.ins().iconst(types::I64, size)).to_vec();
-        for (matrix, rows, columns) in [(&gemm.out, m, n), (&gemm.lhs, m, k), (&gemm.rhs, k, n)] {
-            let steps = [(matrix.row_stride, rows), (matrix.column_stride, columns)];
-            self.check_inside(matrix.buffer, &matrix.index, &steps)?;
-            arguments.extend(self.matrix(matrix, gemm.dtype)?);
-        }
-        if self.base(gemm.out.buffer)?.readonly {
-            return self.bug(format!("a matrix product into {}, which is read only", gemm.out.buffer));
-        }
-        for flag in [i64::from(gemm.accumulate), self.env.settings.threads as i64] {
-            arguments.push(self.builder.ins().iconst(types::I64, flag));
-        }
-        self.builder.ins().call(function, &arguments);
-        Ok(())
-    }
-
-    /// Pointer, row stride and column stride.
-    fn matrix(&mut self, matrix: &Matrix, dtype: DType) -> Result<[Value; 3], Error> {
-        let (pointer, offset, _) = self.address(matrix.buffer, &matrix.index, dtype)?;
-        let pointer = self.builder.ins().iadd_imm_s(pointer, i64::from(offset));
-        let strides = [matrix.row_stride, matrix.column_stride];
-        let [rows, columns] = strides.map(|stride| self.builder.ins().iconst(types::I64, stride));
-        Ok([pointer, rows, columns])
     }
 }
 

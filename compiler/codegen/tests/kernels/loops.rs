@@ -127,7 +127,7 @@ fn matrix_products_call_the_kernel() {
                 out: matrix(out, b.times((m * n) as i64), n, 1),
                 lhs: matrix(lhs, b.times((m * k) as i64), k, 1),
                 // Stored transposed.
-                rhs: matrix(rhs, Affine::constant(0), 1, k),
+                rhs: matrix(rhs, Affine::constant(0), 1, k).into(),
                 accumulate,
             })));
         });
@@ -150,7 +150,16 @@ fn matrix_products_of_integers_are_refused() {
     let out = kit.output(DType::I32, 1);
     let matrix = |buffer| Matrix { buffer, index: Affine::constant(0), row_stride: 1, column_stride: 1 };
     let (out, lhs, rhs) = (matrix(out), matrix(x), matrix(x));
-    kit.push(Stmt::Gemm(Box::new(Gemm { dtype: DType::I32, m: 1, n: 1, k: 1, out, lhs, rhs, accumulate: false })));
+    kit.push(Stmt::Gemm(Box::new(Gemm {
+        dtype: DType::I32,
+        m: 1,
+        n: 1,
+        k: 1,
+        out,
+        lhs,
+        rhs: rhs.into(),
+        accumulate: false,
+    })));
     assert!(kit.error().contains("a matrix product of i32, expected f32 or f64"), "{}", kit.error());
 }
 
@@ -161,7 +170,16 @@ fn matrix_products_that_leave_a_buffer_or_write_an_argument_are_refused() {
         let (x, y) = (kit.input(DType::F32, 6), kit.output(DType::F32, 4));
         let matrix = |buffer, row_stride| Matrix { buffer, index: Affine::constant(0), row_stride, column_stride: 1 };
         let (out, lhs, rhs) = (matrix(if into_argument { x } else { y }, 2), matrix(x, rows), matrix(x, 2));
-        kit.push(Stmt::Gemm(Box::new(Gemm { dtype: DType::F32, m: 2, n: 2, k: 3, out, lhs, rhs, accumulate: false })));
+        kit.push(Stmt::Gemm(Box::new(Gemm {
+            dtype: DType::F32,
+            m: 2,
+            n: 2,
+            k: 3,
+            out,
+            lhs,
+            rhs: rhs.into(),
+            accumulate: false,
+        })));
         assert!(kit.error().contains(message), "{}", kit.error());
     };
     refused(4, false, "positions 0 to 6 of %buffer0 are accessed, which has 6 elements");

@@ -9,6 +9,7 @@ mod elementwise;
 mod integer;
 mod loops;
 mod memory;
+mod packed;
 mod parallel;
 mod run_time;
 mod support;

@@ -1,7 +1,8 @@
 //! The interpreter: runs a program slowly and checks every access; the oracle of code generation.
 //!
 //! Lane by lane, with the meanings of [`pullback_interp::scalar`] for elementwise operations. What the text of the IR leaves
-//! to the target is decided here: `mul_add` rounds once, and a matrix product is accumulated in `f64` and rounded once.
+//! to the target is decided here: `mul_add` rounds once, a matrix product is accumulated in `f64` and rounded once, and a packed matrix has the rows of
+//! a strip one after the other.
 //!
 //! Memory is real: one block of bytes for the whole arena, shared by its buffers as the memory plan says. Every byte also remembers
 //! through which buffer it was stored (`memory`), so that a plan that lets two live buffers overlap, or a kernel
@@ -19,7 +20,9 @@ use pullback_ir::{DType, Elements, Reduction, Scalar};
 use smallvec::SmallVec;
 
 use crate::memory::Timeline;
-use crate::program::{Affine, Expr, For, Gemm, Index, Matrix, Place, Program, Stmt, Var, VarType};
+use crate::program::{
+    Affine, Expr, For, Gemm, Index, Matrix, PACKED_WIDTH, Pack, Packed, Place, Program, Rhs, Stmt, Var, VarType,
+};
 use crate::verify::Verified;
 use memory::Memory;
 
@@ -137,6 +140,7 @@ impl Run<'_> {
                 Stmt::Store(place, var) => self.store(place, *var)?,
                 Stmt::For(inner) => self.run_loop(inner)?,
                 Stmt::Gemm(gemm) => self.gemm(gemm)?,
+                Stmt::Pack(pack) => self.pack(pack)?,
                 Stmt::Bind(bind) => {
                     let value =
                         self.values[bind.var].first().and_then(|&value| match scalar::convert(value, DType::I64) {
@@ -245,24 +249,48 @@ impl Run<'_> {
     }
 
     fn gemm(&mut self, gemm: &Gemm) -> Result<(), Error> {
-        let at = |matrix: &Matrix, base: i128, row: usize, column: usize| {
-            base + row as i128 * i128::from(matrix.row_stride) + column as i128 * i128::from(matrix.column_stride)
-        };
-        let [out, lhs, rhs] = [&gemm.out, &gemm.lhs, &gemm.rhs].map(|matrix| self.index(&matrix.index));
         for row in 0..gemm.m {
             for column in 0..gemm.n {
-                let to = at(&gemm.out, out, row, column);
+                let to = self.in_matrix(&gemm.out, row, column);
                 let mut sum = 0.0;
                 if gemm.accumulate {
                     sum = self.memory.load(gemm.out.buffer, to, &self.place)?.to_f64();
                 }
                 for inner in 0..gemm.k {
-                    let x = self.memory.load(gemm.lhs.buffer, at(&gemm.lhs, lhs, row, inner), &self.place)?;
-                    let y = self.memory.load(gemm.rhs.buffer, at(&gemm.rhs, rhs, inner, column), &self.place)?;
+                    let x = self.memory.load(gemm.lhs.buffer, self.in_matrix(&gemm.lhs, row, inner), &self.place)?;
+                    let from = match &gemm.rhs {
+                        Rhs::Matrix(matrix) => self.in_matrix(matrix, inner, column),
+                        Rhs::Packed(packed) => self.in_packed(packed, gemm.k, inner, column),
+                    };
+                    let y = self.memory.load(gemm.rhs.buffer(), from, &self.place)?;
                     sum += x.to_f64() * y.to_f64();
                 }
                 let sum = Scalar::from_f64(gemm.dtype, sum);
                 self.memory.store(gemm.out.buffer, to, sum, &self.place)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Where an element of a matrix is.
+    fn in_matrix(&self, matrix: &Matrix, row: usize, column: usize) -> i128 {
+        let within = row as i128 * i128::from(matrix.row_stride) + column as i128 * i128::from(matrix.column_stride);
+        self.index(&matrix.index) + within
+    }
+
+    /// Where an element of a packed matrix of `rows` rows is.
+    fn in_packed(&self, packed: &Packed, rows: usize, row: usize, column: usize) -> i128 {
+        let (strip, within) = (column / PACKED_WIDTH, column % PACKED_WIDTH);
+        self.index(&packed.index) + ((strip * rows + row) * PACKED_WIDTH + within) as i128
+    }
+
+    fn pack(&mut self, pack: &Pack) -> Result<(), Error> {
+        for row in 0..pack.k {
+            for column in 0..pack.n {
+                let from = self.in_matrix(&pack.from, row, column);
+                let element = self.memory.load(pack.from.buffer, from, &self.place)?;
+                let to = self.in_packed(&pack.to, pack.k, row, column);
+                self.memory.store(pack.to.buffer, to, element, &self.place)?;
             }
         }
         Ok(())

@@ -13,7 +13,7 @@ use super::bug;
 use super::nest::Nest;
 use super::tiles::{Block, CutAxis};
 use crate::error::Error;
-use crate::program::{Affine, For, Gemm, Matrix, Program, Stmt};
+use crate::program::{Affine, For, Gemm, Matrix, Program, Rhs, Stmt};
 use crate::schedule::{Accesses, Group};
 
 /// A collapsed group of axes with its strides in the left operand, the right operand and the result.
@@ -126,7 +126,7 @@ impl Call {
             k: k.extent,
             out: matrix(2, out, m, n),
             lhs: matrix(0, lhs, m, k),
-            rhs: matrix(1, rhs, k, n),
+            rhs: Rhs::Matrix(matrix(1, rhs, k, n)),
             accumulate,
         };
         counters.into_iter().rev().fold(Stmt::Gemm(Box::new(gemm)), |body, (index, extent)| {

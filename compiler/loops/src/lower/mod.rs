@@ -40,6 +40,7 @@ use pullback_optimize::fuse::{FusionRegion, Plan, RegionKind};
 
 use crate::error::Error;
 use crate::memory::plan_memory;
+use crate::pack_operands::pack_operands;
 use crate::program::{Kernel, Program, Space};
 use crate::step::Step;
 
@@ -57,6 +58,7 @@ pub fn lower(function: &Function, plan: &Plan) -> Result<Program, Error> {
     let places = session.signature(function, plan);
     session.program.body = session.function(function, plan, &places)?;
     let mut program = session.program;
+    pack_operands(&mut program);
     plan_memory(&mut program)?;
     Ok(program)
 }

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use super::Parser;
 use crate::call::{Routine, RuntimeCall, View, ViewAxis};
-use crate::program::{Affine, Expr, Gemm, Matrix, Place, Var, VarType};
+use crate::program::{Affine, Expr, Gemm, Matrix, Pack, Packed, Place, Rhs, Var, VarType};
 
 impl Parser<'_> {
     /// An expression and its type.
@@ -118,18 +118,40 @@ impl Parser<'_> {
         Ok(Matrix { buffer, index, row_stride, column_stride })
     }
 
-    /// `f32 2x3x4 %y[…] = %a[…] * %b[…]`.
-    pub(super) fn gemm(&mut self) -> Result<Gemm, ParseError> {
-        let dtype = self.dtype()?;
+    /// `2x3x4`.
+    fn extents<const N: usize>(&mut self, what: &str, example: &str) -> Result<[usize; N], ParseError> {
         let start = self.cursor.start();
         let sizes = self.cursor.word();
         let mut parsed = Vec::new();
         for size in sizes.split('x') {
-            parsed.push(self.cursor.digits(start, size, "rows, columns and depth such as 2x3x4")?);
+            parsed.push(self.cursor.digits(start, size, example)?);
         }
-        let &[m, n, k] = &parsed[..] else {
-            return Err(self.cursor.fail_at(start, format!("found `{sizes}`, expected three extents such as 2x3x4")));
-        };
+        let wrong = |_| self.cursor.fail_at(start, format!("found `{sizes}`, expected {what}"));
+        parsed.try_into().map_err(wrong)
+    }
+
+    /// `%p[i0]`: the position of a packed matrix.
+    fn packed(&mut self) -> Result<Packed, ParseError> {
+        let buffer = self.buffer_name()?;
+        self.cursor.expect("[")?;
+        let index = self.affine()?;
+        self.cursor.expect("]")?;
+        Ok(Packed { buffer, index })
+    }
+
+    /// `f32 3x4 %p[…] = %b[…]`.
+    pub(super) fn pack(&mut self) -> Result<Pack, ParseError> {
+        let dtype = self.dtype()?;
+        let [k, n] = self.extents("two extents such as 3x4", "rows and columns such as 3x4")?;
+        let to = self.packed()?;
+        self.cursor.expect("=")?;
+        Ok(Pack { dtype, k, n, from: self.matrix()?, to })
+    }
+
+    /// `f32 2x3x4 %y[…] = %a[…] * %b[…]`, or `… * packed %p[…]`.
+    pub(super) fn gemm(&mut self) -> Result<Gemm, ParseError> {
+        let dtype = self.dtype()?;
+        let [m, n, k] = self.extents("three extents such as 2x3x4", "rows, columns and depth such as 2x3x4")?;
         let out = self.matrix()?;
         let accumulate = self.cursor.eat("+=");
         if !accumulate {
@@ -137,7 +159,8 @@ impl Parser<'_> {
         }
         let lhs = self.matrix()?;
         self.cursor.expect("*")?;
-        let rhs = self.matrix()?;
+        let rhs =
+            if self.cursor.eat_word("packed") { Rhs::Packed(self.packed()?) } else { Rhs::Matrix(self.matrix()?) };
         Ok(Gemm { dtype, m, n, k, out, lhs, rhs, accumulate })
     }
 

@@ -164,6 +164,10 @@ impl<'a> Parser<'a> {
                     self.cursor.word();
                     Stmt::Gemm(Box::new(self.gemm()?))
                 }
+                "pack" => {
+                    self.cursor.word();
+                    Stmt::Pack(Box::new(self.pack()?))
+                }
                 "bind" => {
                     self.cursor.word();
                     Stmt::Bind(self.bind()?)
@@ -175,7 +179,7 @@ impl<'a> Parser<'a> {
                 }
                 word if word.starts_with('v') => self.assignment(depth)?,
                 found => {
-                    let rule = "an assignment, `store`, `for`, `gemm`, `bind`, `if`, `call`, `yield` or `}`";
+                    let rule = "an assignment, `store`, `for`, `gemm`, `pack`, `bind`, `if`, `call`, `yield` or `}`";
                     return Err(self.cursor.fail_at(start, format!("found `{found}`, expected {rule}")));
                 }
             };

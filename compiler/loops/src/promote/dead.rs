@@ -61,7 +61,7 @@ fn remove_stores(stmts: &mut Vec<Stmt>, is_dead: &impl Fn(Buffer) -> bool) -> bo
             changed |= remove_stores(&mut inner.body, is_dead);
             !inner.body.is_empty()
         }
-        Stmt::Let(..) | Stmt::Store(..) | Stmt::Gemm(_) | Stmt::Bind(_) | Stmt::Call(_) => true,
+        Stmt::Let(..) | Stmt::Store(..) | Stmt::Gemm(_) | Stmt::Pack(_) | Stmt::Bind(_) | Stmt::Call(_) => true,
     });
     changed
 }
@@ -90,7 +90,8 @@ fn stmts_read(stmts: &[Stmt], read: &mut EntitySet<Buffer>) {
             }
             Stmt::For(inner) => stmts_read(&inner.body, read),
             Stmt::If(inner) => stmts_read(&inner.body, read),
-            Stmt::Gemm(gemm) => read.extend([gemm.lhs.buffer, gemm.rhs.buffer, gemm.out.buffer]),
+            Stmt::Gemm(gemm) => read.extend([gemm.lhs.buffer, gemm.rhs.buffer(), gemm.out.buffer]),
+            Stmt::Pack(pack) => read.extend([pack.from.buffer, pack.to.buffer]),
             Stmt::Call(call) => read.extend(call.views.iter().map(|view| view.buffer)),
             Stmt::Let(..) | Stmt::Store(..) | Stmt::Bind(_) => {}
         }
@@ -145,9 +146,13 @@ fn places_mut(stmts: &mut [Stmt], visit: &mut impl FnMut(&mut Buffer)) {
             Stmt::For(inner) => places_mut(&mut inner.body, visit),
             Stmt::If(inner) => places_mut(&mut inner.body, visit),
             Stmt::Gemm(gemm) => {
-                for matrix in [&mut gemm.lhs, &mut gemm.rhs, &mut gemm.out] {
-                    visit(&mut matrix.buffer);
+                for buffer in [&mut gemm.lhs.buffer, gemm.rhs.buffer_mut(), &mut gemm.out.buffer] {
+                    visit(buffer);
                 }
+            }
+            Stmt::Pack(pack) => {
+                visit(&mut pack.from.buffer);
+                visit(&mut pack.to.buffer);
             }
             Stmt::Call(call) => call.views.iter_mut().for_each(|view| visit(&mut view.buffer)),
             Stmt::Let(..) | Stmt::Bind(_) => {}

@@ -84,7 +84,7 @@ fn bound_counters(stmts: &[Stmt], found: &mut EntitySet<Index>) {
             }
             Stmt::If(inner) => bound_counters(&inner.body, found),
             Stmt::For(inner) => bound_counters(&inner.body, found),
-            Stmt::Let(..) | Stmt::Store(..) | Stmt::Gemm(_) | Stmt::Call(_) => {}
+            Stmt::Let(..) | Stmt::Store(..) | Stmt::Gemm(_) | Stmt::Pack(_) | Stmt::Call(_) => {}
         }
     }
 }
@@ -141,7 +141,7 @@ impl Walk<'_> {
             }
             Stmt::If(inner) => self.conditional(*inner),
             // Loops are written out by now, and there are no calls.
-            Stmt::For(_) | Stmt::Gemm(_) | Stmt::Call(_) => self.out.push(stmt),
+            Stmt::For(_) | Stmt::Gemm(_) | Stmt::Pack(_) | Stmt::Call(_) => self.out.push(stmt),
         }
     }
 
@@ -216,7 +216,7 @@ impl Walk<'_> {
                     inner.condition = self.var(inner.condition);
                     self.rename(&mut inner.body);
                 }
-                Stmt::For(_) | Stmt::Gemm(_) | Stmt::Call(_) => {}
+                Stmt::For(_) | Stmt::Gemm(_) | Stmt::Pack(_) | Stmt::Call(_) => {}
             }
         }
     }

@@ -103,7 +103,7 @@ impl Groups {
                 }
                 Stmt::If(inner) => self.stmts(program, &inner.body, stored),
                 Stmt::For(inner) => self.stmts(program, &inner.body, stored),
-                Stmt::Let(..) | Stmt::Bind(_) | Stmt::Gemm(_) | Stmt::Call(_) => {}
+                Stmt::Let(..) | Stmt::Bind(_) | Stmt::Gemm(_) | Stmt::Pack(_) | Stmt::Call(_) => {}
             }
         }
     }
@@ -162,7 +162,7 @@ impl Splitter<'_> {
                 out.push(Stmt::If(Box::new(If { condition, body })));
             }
             // Loops are written out by now, and there are no calls.
-            Stmt::For(_) | Stmt::Gemm(_) | Stmt::Call(_) => out.push(stmt),
+            Stmt::For(_) | Stmt::Gemm(_) | Stmt::Pack(_) | Stmt::Call(_) => out.push(stmt),
         }
     }
 

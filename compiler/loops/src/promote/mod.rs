@@ -146,7 +146,7 @@ fn accesses(program: &Program, stmts: &[Stmt], conditional: bool, found: &mut Ve
             }
             Stmt::If(inner) => accesses(program, &inner.body, true, found),
             Stmt::For(inner) => accesses(program, &inner.body, conditional, found),
-            Stmt::Let(..) | Stmt::Bind(_) | Stmt::Gemm(_) | Stmt::Call(_) => {}
+            Stmt::Let(..) | Stmt::Bind(_) | Stmt::Gemm(_) | Stmt::Pack(_) | Stmt::Call(_) => {}
         }
     }
 }

@@ -50,7 +50,7 @@ pub(super) fn remove_unused(stmts: &mut Vec<Stmt>, used: &mut EntitySet<Var>) {
                 used.insert(inner.condition);
                 remove_unused(&mut inner.body, used);
             }
-            Stmt::Gemm(_) | Stmt::Call(_) => {}
+            Stmt::Gemm(_) | Stmt::Pack(_) | Stmt::Call(_) => {}
         }
         kept.push(stmt);
     }

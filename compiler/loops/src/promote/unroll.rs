@@ -24,7 +24,7 @@ pub(super) fn unrolled_size(stmts: &[Stmt]) -> Option<usize> {
                 let iterations = iterations(inner).filter(|&iterations| iterations <= MAX_ITERATIONS)?;
                 unrolled_size(&inner.body)?.saturating_mul(iterations as usize)
             }
-            Stmt::Gemm(_) | Stmt::Call(_) => return None,
+            Stmt::Gemm(_) | Stmt::Pack(_) | Stmt::Call(_) => return None,
         });
     }
     Some(size)
@@ -104,7 +104,7 @@ impl Unroller<'_> {
                 out.push(Stmt::If(Box::new(If { condition: self.var(inner.condition), body })));
             }
             // There are none, see `unrolled_size`.
-            Stmt::Gemm(_) | Stmt::Call(_) => out.push(stmt.clone()),
+            Stmt::Gemm(_) | Stmt::Pack(_) | Stmt::Call(_) => out.push(stmt.clone()),
         }
     }
 

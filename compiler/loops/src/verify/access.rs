@@ -4,7 +4,8 @@ use pullback_ir::DType;
 use pullback_ir::types::MAX_ELEMENTS;
 
 use super::Checker;
-use crate::program::{Affine, Buffer, Gemm, Matrix, Place, Space, Var, VarType};
+use super::product::Layout;
+use crate::program::{Affine, Buffer, Place, Space, Var, VarType};
 
 /// The largest extent and stride of a matrix: offsets then fit 128 bits here and 64 bits in the kernel that is called.
 pub(super) const MAX_SIZE: i128 = MAX_ELEMENTS as i128;
@@ -34,6 +35,7 @@ impl Checker<'_> {
 
     fn check_place(&mut self, ty: VarType, place: &Place) {
         self.check_lane_stride(ty, place.lane_stride);
+        self.check_layout(place.buffer, Layout::Plain);
         let range = self.range(&place.index);
         if let (Some(range), true) = (range, self.check_element_type(place.buffer, ty.dtype)) {
             let lanes = i128::from(place.lane_stride) * (i128::from(ty.lanes) - 1);
@@ -41,7 +43,7 @@ impl Checker<'_> {
         }
     }
 
-    fn check_element_type(&mut self, buffer: Buffer, dtype: DType) -> bool {
+    pub(super) fn check_element_type(&mut self, buffer: Buffer, dtype: DType) -> bool {
         let Some(data) = self.program.buffers.get(buffer) else {
             self.report(format!("there is no buffer {buffer}"));
             return false;
@@ -102,50 +104,6 @@ impl Checker<'_> {
             range = widen(range, i128::from(coefficient) * i128::from(last));
         }
         Some(range)
-    }
-
-    pub(super) fn check_gemm(&mut self, gemm: &Gemm) {
-        let Gemm { dtype, m, n, k, out, lhs, rhs, accumulate } = gemm;
-        if !dtype.is_float() {
-            self.report(format!("a matrix product of {dtype}, expected f32 or f64"));
-        }
-        let [m, n, k] = [*m, *n, *k].map(|extent| extent as i128);
-        let strides = [out, lhs, rhs].into_iter().flat_map(|matrix| [matrix.row_stride, matrix.column_stride]);
-        let mut sizes = [m, n, k].into_iter().chain(strides.map(|stride| i128::from(stride.unsigned_abs())));
-        if sizes.any(|size| size > MAX_SIZE) {
-            return self.report("an extent or a stride of a matrix is larger than 2^48");
-        }
-        let is_empty = m == 0 || n == 0;
-        self.check_matrix(out, *dtype, m, n, is_empty);
-        self.check_matrix(lhs, *dtype, m, k, is_empty);
-        self.check_matrix(rhs, *dtype, k, n, is_empty);
-        if out.buffer == lhs.buffer || out.buffer == rhs.buffer {
-            self.report("the result of a matrix product is one of its operands");
-        }
-        let (rows, columns) = (i128::from(out.row_stride).abs(), i128::from(out.column_stride).abs());
-        let apart = (m <= 1 || rows > 0) && (n <= 1 || columns > 0);
-        if !is_empty && !(apart && (m <= 1 || n <= 1 || rows >= columns * n || columns >= rows * m)) {
-            self.report("elements of the result of a matrix product share memory");
-        }
-        if !is_empty {
-            if k > 0 {
-                self.check_loadable(lhs.buffer);
-                self.check_loadable(rhs.buffer);
-            }
-            if *accumulate {
-                self.check_loadable(out.buffer);
-            }
-            self.check_storable(out.buffer);
-        }
-    }
-
-    fn check_matrix(&mut self, matrix: &Matrix, dtype: DType, rows: i128, columns: i128, is_empty: bool) {
-        let range = self.range(&matrix.index);
-        let fits = self.check_element_type(matrix.buffer, dtype);
-        if let (Some(range), true) = (range, fits && !is_empty && rows > 0 && columns > 0) {
-            let range = widen(range, i128::from(matrix.row_stride) * (rows - 1));
-            self.check_inside(matrix.buffer, widen(range, i128::from(matrix.column_stride) * (columns - 1)));
-        }
     }
 }
 

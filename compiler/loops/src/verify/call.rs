@@ -2,6 +2,7 @@
 
 use super::Checker;
 use super::access::{MAX_SIZE, widen};
+use super::product::Layout;
 use crate::call::{Access, RuntimeCall, View};
 use crate::program::Space;
 
@@ -45,6 +46,7 @@ impl Checker<'_> {
     }
 
     fn check_view(&mut self, view: &View) {
+        self.check_layout(view.buffer, Layout::Plain);
         let Some(mut range) = self.range(&view.index) else { return };
         for axis in &view.axes {
             if axis.extent == 0 {

@@ -7,7 +7,8 @@
 //! * `step`: control flow around kernels;
 //! * `types`: operand and result types of expressions, legal vectors;
 //! * `access`: every access of every iteration stays inside its buffer, nothing is stored to what is read only or loaded before
-//!   something is stored, matrix products do not overlap their operands;
+//!   something is stored;
+//! * `product`: matrix products do not overlap their operands, and what is packed is used as it was packed;
 //! * `call`: the same for calls of the runtime;
 //! * `buffers`: positions of arguments and results, constants, and that buffers of the arena that live at one time are apart;
 //! * `parallel`: iterations of parallel loops touch nothing that another stores.
@@ -23,6 +24,7 @@ mod access;
 mod buffers;
 mod call;
 mod parallel;
+mod product;
 mod step;
 mod types;
 
@@ -38,6 +40,7 @@ use crate::print::stmts_to_strings;
 use crate::program::{Bind, Buffer, For, If, Index, Kernel, Program, Stmt, Var, VarType};
 
 pub use parallel::can_run_in_parallel;
+use product::Layout;
 
 /// How deep loops may be nested: what walks a program recurses this deep.
 pub const MAX_DEPTH: usize = 128;
@@ -161,6 +164,8 @@ struct Checker<'a> {
     counters: EntitySet<Index>,
     /// The buffers that something is stored to.
     stored: EntitySet<Buffer>,
+    /// How the buffers seen so far are laid out.
+    layouts: SecondaryMap<Buffer, Option<Layout>>,
     depth: usize,
     /// Loops without iterations around the statement.
     unreachable: usize,
@@ -179,6 +184,7 @@ impl<'a> Checker<'a> {
             bound: Vec::new(),
             counters: EntitySet::new(),
             stored: EntitySet::new(),
+            layouts: SecondaryMap::new(),
             depth: 0,
             unreachable: 0,
             kernel: None,
@@ -245,6 +251,7 @@ impl<'a> Checker<'a> {
                 Stmt::Store(place, var) => self.check_store(place, *var),
                 Stmt::For(inner) => self.check_loop(stmt, inner),
                 Stmt::Gemm(gemm) => self.check_gemm(gemm),
+                Stmt::Pack(pack) => self.check_pack(pack),
                 Stmt::Bind(bind) => self.check_bind(bind),
                 Stmt::If(inner) => self.check_if(stmt, inner),
                 Stmt::Call(call) => self.check_call(call),

@@ -4,7 +4,7 @@
 //!
 //! The rule, for a parallel loop with the counter `p` of `n` values and a buffer that it stores to and that is not its workers' own: every access in the
 //! loop is at `c·p + o + r`. The factor `c` is the same in all, and so are the terms `o` of counters around the loop. The rest `r`, over all
-//! iterations of what is inside, lanes, matrices and views included, stays within fewer than `|c|` positions: so an iteration has a block of its own.
+//! iterations of what is inside, lanes, matrices (packed ones with all of their strips) and views included, stays within fewer than `|c|` positions: so an iteration has a block of its own.
 //!
 //! Blocks may also be columns, as in `64·p + 1024·row + column`. Terms of `r` with a factor of at least `|c|` are therefore taken modulo the greatest
 //! common divisor `d` of such factors. All blocks together have to stay within `d` positions then: so the position modulo `d` tells the iteration.
@@ -18,7 +18,9 @@ use smallvec::SmallVec;
 
 use super::Checker;
 use crate::memory::Timeline;
-use crate::program::{Affine, Buffer, Expr, Gemm, Index, Kernel, Place, Program, Space, Stmt};
+use crate::program::{
+    Affine, Buffer, Expr, Gemm, Index, Kernel, Matrix, Packed, Place, Program, Rhs, Space, Stmt, packed_elements,
+};
 use crate::step::{Loop, Step};
 use crate::{call, program};
 
@@ -161,6 +163,10 @@ impl<'a> Touches<'a> {
                     }
                 }
                 Stmt::Gemm(gemm) => self.gemm(gemm),
+                Stmt::Pack(pack) => {
+                    self.matrix(&pack.from, pack.k, pack.n, false);
+                    self.packed(&pack.to, pack.k, pack.n, true);
+                }
                 Stmt::Bind(bind) => {
                     self.last.insert(bind.index, bind.extent - 1);
                 }
@@ -181,11 +187,23 @@ impl<'a> Touches<'a> {
     }
 
     fn gemm(&mut self, gemm: &'a Gemm) {
-        let Gemm { m, n, k, out, lhs, rhs, .. } = gemm;
-        for (matrix, rows, columns, stores) in [(out, m, n, true), (lhs, m, k, false), (rhs, k, n, false)] {
-            let axes = [(matrix.row_stride, *rows), (matrix.column_stride, *columns)].into_iter().collect();
-            self.rectangle(matrix.buffer, &matrix.index, axes, stores);
+        let &Gemm { m, n, k, ref out, ref lhs, ref rhs, .. } = gemm;
+        self.matrix(out, m, n, true);
+        self.matrix(lhs, m, k, false);
+        match rhs {
+            Rhs::Matrix(matrix) => self.matrix(matrix, k, n, false),
+            Rhs::Packed(packed) => self.packed(packed, k, n, false),
         }
+    }
+
+    fn matrix(&mut self, matrix: &'a Matrix, rows: usize, columns: usize, stores: bool) {
+        let axes = [(matrix.row_stride, rows), (matrix.column_stride, columns)].into_iter().collect();
+        self.rectangle(matrix.buffer, &matrix.index, axes, stores);
+    }
+
+    fn packed(&mut self, packed: &'a Packed, rows: usize, columns: usize, stores: bool) {
+        let all = [(1, packed_elements(rows, columns))].into_iter().collect();
+        self.rectangle(packed.buffer, &packed.index, all, stores);
     }
 
     /// Elements in axes of a stride and an extent each.

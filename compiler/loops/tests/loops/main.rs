@@ -2,6 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod lowering;
+mod packing;
 mod random;
 mod specification;
 mod statements;

@@ -18,7 +18,7 @@ fn block(name: &str) -> String {
 
 #[test]
 fn programs_of_the_specification_are_as_printed_and_verify() {
-    assert_eq!(blocks().len(), 7);
+    assert_eq!(blocks().len(), 8);
     for block in blocks() {
         assert_eq!(program(&block).to_string(), block);
     }

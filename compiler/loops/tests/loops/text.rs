@@ -242,6 +242,7 @@ fn cost(stmts: &[Stmt]) -> u128 {
     let cost_of = |stmt: &Stmt| match stmt {
         Stmt::Let(..) | Stmt::Store(..) => 1,
         Stmt::For(inner) => (inner.extent / inner.step) as u128 * (1 + cost(&inner.body)),
+        Stmt::Pack(pack) => (pack.k * pack.n) as u128,
         Stmt::Gemm(gemm) => (gemm.m * gemm.n) as u128 * (1 + gemm.k as u128),
         Stmt::Bind(_) => 1,
         Stmt::If(inner) => 1 + cost(&inner.body),
