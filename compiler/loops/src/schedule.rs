@@ -135,7 +135,7 @@ pub struct Segment {
 }
 
 /// The most chunks whose totals are kept apart. Each is a slot of memory to clear and to combine; more threads than this would wait.
-const MAX_SLOTS: usize = 64;
+const MAX_SLOTS: usize = 32;
 
 /// The tiles of a group: along all dimensions but the last a tile is one position, so that its elements are adjacent in memory.
 ///
@@ -151,10 +151,7 @@ pub fn tile_segments(
 ) -> Vec<Vec<Segment>> {
     let last = extents.len().saturating_sub(1);
     let dimension = |(number, &extent): (usize, &usize)| {
-        if number < last {
-            return vec![Segment { start: 0, chunks: extent, steps: 1, tile: 1 }];
-        }
-        let most = (tile_bytes / position_bytes.max(1)).clamp(1, extent.max(1));
+        let most = if number < last { 1 } else { (tile_bytes / position_bytes.max(1)).clamp(1, extent.max(1)) };
         let tile = tile_extent(extent, most);
         let count = extent / tile;
         let chunks = if accumulates && number == 0 { chunks(count) } else { count };
@@ -187,7 +184,7 @@ fn chunks(tiles: usize) -> usize {
     if tiles <= MAX_SLOTS {
         return tiles;
     }
-    (MAX_SLOTS / 4..=MAX_SLOTS).rev().find(|&chunks| tiles.is_multiple_of(chunks)).unwrap_or(MAX_SLOTS / 2)
+    (MAX_SLOTS / 2..=MAX_SLOTS).rev().find(|&chunks| tiles.is_multiple_of(chunks)).unwrap_or(MAX_SLOTS)
 }
 
 #[cfg(test)]

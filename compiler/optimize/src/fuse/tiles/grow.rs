@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use cranelift_entity::{EntitySet, SecondaryMap};
-use pullback_ir::{Function, Inst, Value};
+use pullback_ir::{Function, Inst, Op, Value};
 
 use super::super::{Decision, FuseOptions, FusionRegion, Plan, RegionKind, Verdict, result};
 use super::motion::{folded_extents, reads, roots};
@@ -196,7 +196,9 @@ impl<'a> Former<'a> {
             behind: Vec::new(),
         };
         let moves = self.moves(seed, &roles)?;
-        let fits = self.may_accumulate(&draft, seed, &roles) && self.may_multiply(&draft, seed, &moves);
+        let fits = self.may_accumulate(&draft, seed, &roles)
+            && self.may_multiply(&draft, seed, &moves)
+            && self.multiplies_well(seed, &roles, &draft.extents, 1);
         fits.then_some(())?;
         self.join(&mut draft, seed, roles, &moves);
         Some(draft)
@@ -302,7 +304,12 @@ impl<'a> Former<'a> {
         } else {
             data.outputs.iter().map(|&value| self.function.ty(value).bytes() / positions).sum()
         };
-        let fits = fits && self.position_bytes(draft) + bytes <= self.cutting.max_position;
+        let bytes = self.position_bytes(draft) + bytes;
+        let mut members = draft.members.iter().chain([&(region, roles.clone())]).cloned().collect::<Vec<_>>();
+        members.retain(|(region, _)| matches!(self.regions[*region].kind, RegionKind::Contraction(_)));
+        let fits = fits
+            && bytes <= self.cutting.max_position
+            && members.iter().all(|(region, roles)| self.multiplies_well(*region, roles, &draft.extents, bytes));
         fits.then_some((roles, moves))
     }
 
@@ -317,8 +324,17 @@ impl<'a> Former<'a> {
             RegionKind::Contraction(inst) => vec![inst],
             _ => roots(self.function, &self.stored, data),
         };
+        // The roots become a region of their own, if something follows them: a domain for all, cut along the same axes.
+        let mut shapes =
+            roots.iter().filter_map(|&inst| result(self.function, inst)).map(|value| &self.function.ty(value).shape);
+        let first = shapes.next();
+        let cuts_axes = roles.iter().any(|role| matches!(role, TileRole::Axis(_)));
+        let one_domain = shapes.all(|shape| Some(shape) == first) && (!cuts_axes || first == Some(&data.domain));
+        if data.kind == RegionKind::Loop && !one_domain {
+            return false;
+        }
         let per_tile = |value: Value| {
-            let cut = roles.iter().zip(&draft.extents).filter(|(role, _)| matches!(role, TileRole::Axis(_)));
+            let cut = roles.iter().zip(&draft.extents).take_while(|(role, _)| matches!(role, TileRole::Axis(_)));
             self.function.ty(value).bytes() / cut.map(|(_, &extent)| extent).product::<usize>().max(1)
         };
         let results = roots.iter().filter_map(|&inst| result(self.function, inst));
@@ -335,6 +351,31 @@ impl<'a> Former<'a> {
             let blocks: usize = cut.map(|(_, &extent)| extent).product();
             self.function.ty(value).bytes() / blocks.max(1) <= self.cutting.max_whole
         })
+    }
+
+    /// Whether blocks of a contraction are large enough that what is loaded is used often, with so many bytes for a position of every dimension; true of
+    /// any other region.
+    fn multiplies_well(&self, region: usize, roles: &[TileRole], extents: &[usize], bytes: usize) -> bool {
+        let RegionKind::Contraction(inst) = self.regions[region].kind else { return true };
+        let Op::Dot(dims) = self.function.op(inst) else { return true };
+        let [x, y] = [0, 1].map(|operand| self.function.ty(self.function.args(inst)[operand]));
+        let (batch, free) = (dims.lhs_batch.len(), dims.lhs_free(x.rank()).len());
+        let contracted: usize = dims.lhs_contract.iter().filter_map(|&axis| x.shape.extent(axis)).product();
+        let batches: usize = dims.lhs_batch.iter().filter_map(|&axis| x.shape.extent(axis)).product();
+        let per_batch = |elements: usize| elements / batches.max(1) / contracted.max(1);
+        // Rows, columns and steps of the product, of the whole and of a block.
+        let whole = [per_batch(x.elements()), per_batch(y.elements()), contracted];
+        let mut block = whole;
+        for (dim, (&role, &extent)) in roles.iter().zip(extents).enumerate() {
+            let tile = if dim + 1 < extents.len() { 1 } else { self.cutting.contraction_tile / bytes.max(1) };
+            let side = match role {
+                TileRole::Axis(axis) if axis < batch => continue,
+                TileRole::Axis(axis) => usize::from(axis >= batch + free),
+                TileRole::Folded(_) => 2,
+            };
+            block[side] = block[side] / extent.max(1) * tile.clamp(1, extent.max(1));
+        }
+        block.iter().zip(whole).all(|(&block, whole)| block >= whole.min(self.cutting.min_block))
     }
 
     fn join(
@@ -445,7 +486,8 @@ impl<'a> Former<'a> {
         for readers in self.reads[region].clone() {
             self.readers[readers].retain(|&reader| reader != region);
         }
-        self.regions[region] = FusionRegion { members, outputs: totals, ..data.clone() };
+        let domain = totals.first().map_or_else(|| data.domain.clone(), |&total| self.function.ty(total).shape.clone());
+        self.regions[region] = FusionRegion { members, outputs: totals, domain, ..data.clone() };
         self.regions.push(FusionRegion { members: tail_members, outputs: rest, ..data });
         let tail = self.regions.len() - 1;
         let head_reads = reads(self.function, &self.stored, &self.regions[region], None).unwrap_or_default();

@@ -48,6 +48,8 @@ pub struct Cutting {
     pub max_accumulated: usize,
     /// Bytes of an operand that a contraction reads for every tile, at most: it stays in the second cache beside the tile.
     pub max_whole: usize,
+    /// Rows, columns and steps of the block of a contraction that a tile is, at least, unless the whole has fewer: so often is used what is loaded.
+    pub min_block: usize,
     /// Bytes of a tile's values: with those that share a place taken off they stay in the second cache beside what they are computed from.
     pub tile: usize,
     /// The same with matrix products, which use what they load more often the larger the tile is.
@@ -63,6 +65,7 @@ impl Default for Cutting {
             max_position: 256 << 10,
             max_accumulated: 512 << 10,
             max_whole: 512 << 10,
+            min_block: 16,
             tile: 256 << 10,
             contraction_tile: 768 << 10,
             parallel_work: 200_000,
@@ -77,6 +80,7 @@ impl Cutting {
         max_position: usize::MAX,
         max_accumulated: usize::MAX,
         max_whole: usize::MAX,
+        min_block: 1,
         tile: 64,
         contraction_tile: 256,
         parallel_work: 0,
