@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 
 use pullback_ir::{FuncId, Function, Module, Verified, verify};
 use pullback_loops::Program;
-use pullback_optimize::fuse::{FuseOptions, Plan, fuse, plan_to_string};
+use pullback_optimize::fuse::{FuseOptions, Fusion, Plan, fuse, plan_to_string};
 use pullback_optimize::{Limit, PipelineOptions, run_pipeline};
 use pullback_runtime::{Executable, Parameter, Signature};
 
 use crate::error::Error;
+use crate::memory_report::MemoryReport;
 use crate::options::{Differentiate, Options, PassLimit};
 use crate::stage::Stage;
 
@@ -92,7 +93,7 @@ pub fn compile_with_report(
     let module = report.stage("optimize", |report| optimize(&module, func, options, report))?;
     let function = &without_calls(&module, func)?;
     let plan = report.stage("fuse", |_| plan(function, options))?;
-    let program = report.stage("lower", |_| lower(function, &plan))?;
+    let program = report.stage("lower", |_| lower(function, &plan, options))?;
     let compiled = report.stage("generate", |report| {
         let compiled = generate(function, &program, options, false)?;
         report.timings.extend(compiled.timings.kernels.iter().map(|kernel| Timing {
@@ -106,6 +107,21 @@ pub fn compile_with_report(
     report.kernels = program.kernels().len();
     report.arena_bytes = program.arena_bytes;
     Ok((compiled.executable, report))
+}
+
+/// The loop IR that code is generated of, for a function or the derivative of it that the options ask for.
+///
+/// # Errors
+/// As [`compile`].
+pub fn loop_program(
+    module: &Verified<Module>,
+    func: FuncId,
+    options: &Options,
+) -> Result<pullback_loops::Verified<Program>, Error> {
+    let (module, func) = differentiate(module, func, options)?;
+    let module = optimize(&module, func, options, &mut Report::default())?;
+    let function = without_calls(&module, func)?;
+    lower(&function, &plan(&function, options)?, options)
 }
 
 /// A stage of the compilation of a function as text. What has a parser reads back in.
@@ -131,9 +147,12 @@ pub fn dump(module: &Verified<Module>, func: FuncId, options: &Options, stage: S
     if stage == Stage::Fused {
         return plan_to_string(&module, function, &plan).map_err(|error| Error::Bug(format!("fusion: {error}")));
     }
-    let program = lower(function, &plan)?;
+    let program = lower(function, &plan, options)?;
     if stage == Stage::Loops {
         return Ok(program.to_string());
+    }
+    if stage == Stage::Memory {
+        return Ok(MemoryReport::new(&program, options.threads).to_string());
     }
     let compiled = generate(function, &program, options, true)?;
     let text = if stage == Stage::Clif { compiled.clif } else { compiled.asm };
@@ -209,13 +228,15 @@ fn without_calls(module: &Verified<Module>, func: FuncId) -> Result<Function, Er
 }
 
 fn plan(function: &Function, options: &Options) -> Result<Plan, Error> {
-    Ok(fuse(function, FuseOptions { enabled: options.fusion, cutting: options.cutting })?)
+    Ok(fuse(function, FuseOptions { kinds: options.fusion, cutting: options.cutting })?)
 }
 
-fn lower(function: &Function, plan: &Plan) -> Result<pullback_loops::Verified<Program>, Error> {
+fn lower(function: &Function, plan: &Plan, options: &Options) -> Result<pullback_loops::Verified<Program>, Error> {
     let mut program = pullback_loops::lower(function, plan)?;
     pullback_loops::contract_mul_add(&mut program);
-    pullback_loops::promote(&mut program)?;
+    if options.fusion == Fusion::All {
+        pullback_loops::promote(&mut program)?;
+    }
     // Generated code has no bounds checks: this is what it relies on.
     pullback_loops::verify(program).map_err(|errors| Error::Bug(format!("lowering: {errors}")))
 }

@@ -17,6 +17,7 @@ mod compile;
 mod error;
 pub mod explain;
 pub mod gradcheck;
+mod memory_report;
 mod options;
 mod oracle;
 mod sparse;
@@ -32,10 +33,11 @@ pub use pullback_optimize as optimize;
 pub use pullback_runtime as runtime;
 
 pub use arrays::{run_arrays, to_array, to_tensor};
-pub use compile::{Report, Timing, compile, compile_with_report, dump};
+pub use compile::{Report, Timing, compile, compile_with_report, dump, loop_program};
 pub use error::Error;
 pub use explain::{ExplainOptions, Explanation, explain};
 pub use gradcheck::{GradCheckOptions, GradCheckReport, gradcheck, gradcheck_derivative};
+pub use memory_report::{MemoryBuffer, MemoryReport, memory_report};
 pub use options::{Differentiate, Options, PassLimit};
 pub use pullback_autodiff::{
     Derivative, JacobianMode, grad, hessian, hvp, jacobian, jvp, linearize, transpose, value_and_grad, vjp, vmap,
@@ -43,7 +45,7 @@ pub use pullback_autodiff::{
 pub use pullback_codegen::Features;
 pub use pullback_graph::{Conv, Graph, Padding, Scan, Tensor, Tree, Triangular, Window, nn, optim, rng, trace};
 pub use pullback_ir::{Checkpointing, DType, FuncId, Function, Module, OutOfBounds, Verified, parse_module, verify};
-pub use pullback_optimize::fuse::Cutting;
+pub use pullback_optimize::fuse::{Cutting, Fusion};
 pub use pullback_runtime::{ArgMut, ArgRef, Executable};
 pub use sparse::{Coloring, Side, SparseJacobian, SparsityPattern, color, jacobian_sparsity, sparse_jacobian};
 pub use stage::Stage;
@@ -51,7 +53,7 @@ pub use stage::Stage;
 /// What most programs need, to be imported whole.
 pub mod prelude {
     pub use crate::{
-        ArgMut, ArgRef, Checkpointing, Conv, DType, Executable, FuncId, Graph, Module, Options, OutOfBounds, Padding,
+        ArgMut, ArgRef, Checkpointing, Conv, DType, Executable, FuncId, Fusion, Graph, Module, Options, OutOfBounds, Padding,
         Scan, Tensor, Tree, Triangular, Verified, Window, compile, grad, nn, optim, rng, trace, value_and_grad, verify,
     };
 }

@@ -2,7 +2,7 @@
 
 use pullback_autodiff::Derivative;
 use pullback_codegen::Features;
-use pullback_optimize::fuse::Cutting;
+use pullback_optimize::fuse::{Cutting, Fusion};
 use pullback_optimize::{DEFAULT, Pass};
 
 /// A derivative, and the parameters it is taken with respect to.
@@ -32,8 +32,8 @@ pub struct Options {
     pub passes: &'static [&'static Pass],
     /// Where to cut them short.
     pub pass_limit: Option<PassLimit>,
-    /// Whether instructions share loop nests; off, every instruction is a kernel of its own.
-    pub fusion: bool,
+    /// Which instructions share kernels.
+    pub fusion: Fusion,
     /// How values are cut into tiles.
     pub cutting: Cutting,
     /// Which processor features generated code may use.
@@ -50,7 +50,7 @@ impl Default for Options {
             differentiate: None,
             passes: DEFAULT,
             pass_limit: None,
-            fusion: true,
+            fusion: Fusion::All,
             cutting: Cutting::default(),
             features: Features::default(),
             threads: 0,
@@ -85,10 +85,10 @@ impl Options {
         self.differentiate(Derivative::Gradient, wrt)
     }
 
-    /// Turns fusion on or off.
+    /// Says which instructions share kernels.
     #[must_use]
-    pub fn fusion(mut self, on: bool) -> Self {
-        self.fusion = on;
+    pub fn fusion(mut self, fusion: Fusion) -> Self {
+        self.fusion = fusion;
         self
     }
 

@@ -20,6 +20,8 @@ pub enum Stage {
     Fused,
     /// Loop IR.
     Loops,
+    /// What memory the program needs, with a drawing of the arena over time.
+    Memory,
     /// Cranelift IR.
     Clif,
     /// Machine code, disassembled.
@@ -28,8 +30,8 @@ pub enum Stage {
 
 impl Stage {
     /// Every stage in order.
-    pub const ALL: [Self; 7] =
-        [Self::Tensor, Self::Adjoint, Self::Optimized, Self::Fused, Self::Loops, Self::Clif, Self::Asm];
+    pub const ALL: [Self; 8] =
+        [Self::Tensor, Self::Adjoint, Self::Optimized, Self::Fused, Self::Loops, Self::Memory, Self::Clif, Self::Asm];
 
     /// The name: one word in lower case.
     #[must_use]
@@ -40,6 +42,7 @@ impl Stage {
             Self::Optimized => "optimized",
             Self::Fused => "fused",
             Self::Loops => "loops",
+            Self::Memory => "memory",
             Self::Clif => "clif",
             Self::Asm => "asm",
         }
@@ -54,6 +57,7 @@ impl Stage {
             Self::Optimized => "The tensor IR after the optimisation passes",
             Self::Fused => "The optimised tensor IR grouped into fusion regions, with the reasons",
             Self::Loops => "The loop IR",
+            Self::Memory => "The bytes of memory, with a drawing of the arena over time",
             Self::Clif => "Cranelift's intermediate form",
             Self::Asm => "The machine code, disassembled",
         }

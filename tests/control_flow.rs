@@ -11,7 +11,7 @@ mod rng;
 
 use pullback::interp::{Array, evaluate};
 use pullback::ir::{Elements, Scalar, Type};
-use pullback::{Module, Options, Stage, compile, compile_with_report, dump, parse_module, run_arrays, verify};
+use pullback::{Fusion, Module, Options, Stage, compile, compile_with_report, dump, parse_module, run_arrays, verify};
 
 /// Numbers that no two elements share.
 fn input(ty: &Type, number: usize) -> Array {
@@ -32,7 +32,7 @@ fn check(text: &str) {
     let inputs: Vec<Array> = function.param_types().enumerate().map(|(number, ty)| input(ty, number)).collect();
     let expected = evaluate(&module, func, &inputs).unwrap();
     let checked = Options { verify_each: true, ..Options::new() };
-    let unfused = Options { passes: &[], fusion: false, ..checked.clone() };
+    let unfused = Options { passes: &[], fusion: Fusion::Off, ..checked.clone() };
     for options in [Options { passes: &[], ..checked.clone() }, checked, unfused] {
         let executable = compile(&module, func, &options).unwrap_or_else(|error| panic!("{error}\n{text}"));
         let found = run_arrays(&executable, &inputs).unwrap();

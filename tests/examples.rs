@@ -159,7 +159,7 @@ fn the_loops_of_the_readme_run() {
 
 #[test]
 fn yardsticks_agree_with_the_interpreter_and_with_plain_rust_at_small_sizes() {
-    for fusion in ["off", "all"] {
+    for fusion in ["off", "elementwise", "reductions", "contractions", "all"] {
         let printed = holds("yardsticks", &["--small", "--repeats", "2", "--json", "--fusion", fusion]);
         let lines: Vec<serde_json::Value> = printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(lines.len(), 11, "{printed}");

@@ -5,7 +5,9 @@
 
 use pullback::interp::Array;
 use pullback::ir::{DType, FuncId, Module, Shape, Verified};
-use pullback::{Options, Stage, compile, compile_with_report, dump, parse_module, run_arrays, verify};
+use pullback::{
+    Fusion, Options, Stage, compile, compile_with_report, dump, memory_report, parse_module, run_arrays, verify,
+};
 
 const LOSS: &str = include_str!("../examples/digits/loss.pir");
 
@@ -167,4 +169,111 @@ fn loop_programs_read_back_in_and_compute_the_same() {
         let off = distance(&found.collect::<Vec<_>>(), &expected);
         assert!(off < TOLERANCE, "off by {off:e}");
     }
+}
+
+/// A softmax of rows behind a product of matrices, and a loop over a small state; large enough to be cut into tiles.
+const EVERYTHING: &str = "func @f(%x: f32[512,256], %w: f32[256,512], %s: f32) -> (f32[512,512], f32) {
+  %y = dot %x, %w, contract=[1]x[0] : f32[512,512]
+  %e = exp %y : f32[512,512]
+  %n = neg %e : f32[512,512]
+  %q = mul %n, %n : f32[512,512]
+  %t = reduce add %q, axes=[1] : f32[512]
+  %r = sqrt %t : f32[512]
+  %b = broadcast %r, dims=[0] : f32[512,512]
+  %d = div %n, %b : f32[512,512]
+  %end = scan %s, length=100, consts=0, carry=1 : f32
+    body(%c: f32) {
+      %m = mul %c, %c : f32
+      %u = sub %c, %m : f32
+      yield %u
+    }
+  return %d, %end
+}
+";
+
+#[test]
+fn each_kind_of_fusion_does_what_those_before_it_do_and_more() {
+    let module = verify(parse_module(EVERYTHING).unwrap()).unwrap();
+    let func = module.find("f").unwrap();
+    let mut arrays = inputs(&module, func);
+    arrays[2] = Array::from_slice(&[], &[0.5f32]).unwrap();
+    let text = |fusion, stage| dump(&module, func, &Options::new().fusion(fusion), stage).unwrap();
+    let kernels = Fusion::ALL.map(|fusion| count(&text(fusion, Stage::Loops), "kernel @"));
+    assert!(kernels[0] > kernels[1] && kernels[1] > kernels[2], "{kernels:?}");
+    // What is reduced is in memory, and what follows is another region.
+    let text_of = |fusion| text(fusion, Stage::Fused);
+    assert!(text_of(Fusion::Elementwise).contains("is stored: fusion of reductions is off"));
+    assert!(!text_of(Fusion::Reductions).contains("fusion of reductions is off"));
+    // Which regions run tile by tile: none, those around the reduction, and the product too.
+    let local = Fusion::ALL.map(|fusion| {
+        let text = text_of(fusion);
+        let local = text.lines().find_map(|line| line.split("in memory one tile at a time: ").nth(1));
+        local.unwrap_or_default().to_owned()
+    });
+    let reduced = "%e (1048576 bytes), %r (2048 bytes)";
+    assert_eq!(
+        local,
+        ["", "", reduced, &format!("%y (1048576 bytes), {reduced}"), &format!("%y (1048576 bytes), {reduced}")]
+    );
+    // A loop over kernels, and in the end one inside of a kernel.
+    let loops = Fusion::ALL.map(|fusion| {
+        let text = text(fusion, Stage::Loops);
+        text.lines().filter(|line| line.trim_start().starts_with("loop ") && line.contains(" 0 to 100 ")).count()
+    });
+    assert_eq!(loops, [1, 1, 1, 1, 0]);
+    let expected = run_arrays(&compile(&module, func, &Options::new().fusion(Fusion::Off)).unwrap(), &arrays).unwrap();
+    for fusion in Fusion::ALL {
+        let executable = compile(&module, func, &Options::new().fusion(fusion)).unwrap();
+        let off = distance(&run_arrays(&executable, &arrays).unwrap(), &expected);
+        assert!(off < TOLERANCE, "{fusion}: off by {off:e}");
+    }
+}
+
+/// Three arrays in the arena of which two are needed at a time.
+const CHAIN: &str = "func @chain(%x: f32[64,64], %c: f32[64,64]) -> f32[64,64] {
+  %a = dot %x, %c, contract=[1]x[0] : f32[64,64]
+  %b = dot %a, %c, contract=[1]x[0] : f32[64,64]
+  %d = dot %b, %c, contract=[1]x[0] : f32[64,64]
+  %y = dot %d, %c, contract=[1]x[0] : f32[64,64]
+  return %y
+}
+";
+
+#[test]
+fn memory_is_reported_to_the_byte_with_who_lies_where_when() {
+    let module = verify(parse_module(CHAIN).unwrap()).unwrap();
+    let func = module.find("chain").unwrap();
+    let report = memory_report(&module, func, &Options::new()).unwrap();
+    let matrix = 64 * 64 * 4;
+    assert_eq!((report.arguments, report.results, report.constants), (2 * matrix, matrix, 0));
+    // %d lies where %a was.
+    assert_eq!((report.arena, report.worker, report.peak()), (2 * matrix, 0, 5 * matrix));
+    let place = |name: &str| {
+        let buffer = report.buffers.iter().find(|buffer| buffer.name == name).unwrap();
+        (buffer.offset, buffer.bytes, buffer.first, buffer.last)
+    };
+    assert_eq!([place("a"), place("b"), place("d")], [(0, matrix, 0, 1), (matrix, matrix, 1, 2), (0, matrix, 2, 3)]);
+    assert_eq!(report.in_use(), [matrix, 2 * matrix, 2 * matrix, matrix]);
+    assert_eq!(report.events.len(), 4);
+    let (_, compiled) = compile_with_report(&module, func, &Options::new()).unwrap();
+    assert_eq!(compiled.arena_bytes, report.arena);
+
+    let text = dump(&module, func, &Options::new(), Stage::Memory).unwrap();
+    assert_eq!(text, report.to_string());
+    let bars: Vec<&str> = text.lines().filter(|line| line.contains('%')).collect();
+    let bar = |name: &str| bars.iter().find(|line| line.contains(name)).unwrap().split(' ').next_back().unwrap();
+    assert_eq!([bar("%a "), bar("%b "), bar("%d ")], ["##..", ".##.", "..##"]);
+    let svg = report.to_svg();
+    assert_eq!(svg.matches("<title>").count(), 3);
+    assert!(svg.contains("%d: 16384 bytes at 0, events 2 to 3") && svg.trim_end().ends_with("</svg>"), "{svg}");
+}
+
+#[test]
+fn each_worker_of_a_parallel_loop_is_counted() {
+    let module = verify(parse_module(EVERYTHING).unwrap()).unwrap();
+    let func = module.find("f").unwrap();
+    let report = |threads| memory_report(&module, func, &Options::new().threads(threads)).unwrap();
+    let (one, four) = (report(1), report(4));
+    assert!(one.worker > 0 && one.worker == four.worker && !one.worker_buffers.is_empty(), "{one}");
+    assert_eq!(four.peak() - one.peak(), 3 * one.worker);
 }

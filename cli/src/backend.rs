@@ -1,7 +1,7 @@
 //! Everything that compiles, in one place: machine code run on arrays, dumps of every stage, and timings.
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use pullback::{Error, Options, PassLimit, Report, Stage};
+use pullback::{Error, Fusion, MemoryReport, Options, PassLimit, Report, Stage};
 use pullback_interp::Array;
 use pullback_ir::{FuncId, Module, Verified};
 
@@ -12,6 +12,13 @@ use crate::failure::Failure;
 pub fn stage_parser() -> impl TypedValueParser<Value = Stage> {
     let names = Stage::ALL.map(|stage| PossibleValue::new(stage.name()).help(stage.about()));
     PossibleValuesParser::new(names).try_map(|name| name.parse::<Stage>())
+}
+
+/// Reads a kind of fusion, with all names and what they mean for help and completion.
+#[must_use]
+pub fn fusion_parser() -> impl TypedValueParser<Value = Fusion> {
+    let names = Fusion::ALL.map(|kind| PossibleValue::new(kind.name()).help(kind.about()));
+    PossibleValuesParser::new(names).try_map(|name| name.parse::<Fusion>())
 }
 
 /// The results of a compiled function.
@@ -36,6 +43,14 @@ pub fn dump(module: &Verified<Module>, func: FuncId, stage: Stage, options: &Opt
     pullback::dump(module, func, options, stage).map_err(failure)
 }
 
+/// The memory that a compiled function needs.
+///
+/// # Errors
+/// If it cannot be lowered.
+pub fn memory(module: &Verified<Module>, func: FuncId, options: &Options) -> Result<MemoryReport, Failure> {
+    pullback::memory_report(module, func, options).map_err(failure)
+}
+
 /// What compiling a function does, and how long each part takes.
 ///
 /// # Errors
@@ -44,15 +59,17 @@ pub fn report(module: &Verified<Module>, func: FuncId, options: &Options) -> Res
     pullback::compile_with_report(module, func, options).map(|(_, report)| report).map_err(failure)
 }
 
-/// The options that cut the passes short.
+/// The options that cut the passes short and say which instructions share kernels.
 #[must_use]
-pub fn options(after: Option<&str>, before: Option<&str>, fusion: bool) -> Options {
+pub fn options(after: Option<&str>, before: Option<&str>, fusion: Fusion) -> Options {
     let after = after.map(|pass| PassLimit::After(pass.into()));
     let before = before.map(|pass| PassLimit::Before(pass.into()));
     Options { pass_limit: after.or(before), fusion, ..Options::default() }
 }
 
-fn failure(error: Error) -> Failure {
+/// An error of the compiler as it is shown.
+#[must_use]
+pub fn failure(error: Error) -> Failure {
     match error {
         Error::User(_) | Error::Limit(_) => Failure::program(error),
         Error::Bug(message) => Failure::Bug(message),

@@ -18,8 +18,9 @@ mod workloads;
 
 use std::process::ExitCode;
 
-use clap::builder::{PossibleValuesParser, RangedU64ValueParser};
-use clap::{Parser, ValueEnum};
+use clap::Parser;
+use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
+use pullback::Fusion;
 
 use measure::{Settings, measure};
 use workloads::{ALL, Failure, Pair, program};
@@ -38,7 +39,7 @@ struct Arguments {
     #[arg(long, default_value_t = 0, value_parser = RangedU64ValueParser::<usize>::new().range(0..=1024))]
     threads: usize,
     /// Which instructions share kernels.
-    #[arg(long, value_enum, default_value_t = Fusion::All)]
+    #[arg(long, default_value_t = Fusion::All, value_parser = fusion_parser())]
     fusion: Fusion,
     /// Calls that are measured.
     #[arg(long, default_value_t = 15, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1_000_000))]
@@ -57,13 +58,9 @@ struct Arguments {
     print: bool,
 }
 
-/// Kinds of fusion, to measure what each is worth.
-#[derive(Clone, Copy, ValueEnum)]
-enum Fusion {
-    /// Every instruction is a kernel of its own.
-    Off,
-    /// All there is.
-    All,
+/// Reads a kind of fusion by its name.
+fn fusion_parser() -> impl TypedValueParser<Value = Fusion> {
+    PossibleValuesParser::new(Fusion::ALL.map(Fusion::name)).try_map(|name| name.parse::<Fusion>())
 }
 
 impl Arguments {
@@ -74,11 +71,12 @@ impl Arguments {
 
     fn settings(&self) -> Settings {
         let options = pullback::Options::new().threads(self.threads);
-        let options = match self.fusion {
-            Fusion::Off => options.fusion(false),
-            Fusion::All => options.fusion(true),
-        };
-        Settings { options, repeats: self.repeats, small: self.small, check: !self.no_check }
+        Settings {
+            options: options.fusion(self.fusion),
+            repeats: self.repeats,
+            small: self.small,
+            check: !self.no_check,
+        }
     }
 }
 

@@ -143,8 +143,9 @@ fn an_option_that_would_be_ignored_is_refused() {
     for (args, part) in [
         (&["dump", "loss.pir", "--mode", "forward"][..], "--mode needs --wrt"),
         (&["dump", "loss.pir", "--stage", "loops", "--mode", "reverse"], "--mode needs --wrt"),
-        (&["dump", "loss.pir", "--no-fusion"], "from `fused` on"),
+        (&["dump", "loss.pir", "--fusion", "off"], "from `fused` on"),
         (&["dump", "loss.pir", "--stage", "loops", "--provenance"], "up to `optimized`"),
+        (&["dump", "loss.pir", "--stage", "loops", "-o", "arena.svg"], "for the stage `memory`"),
         (&["grad", "loss.pir", "--mode", "forward", "--value"], "--value is for the reverse mode"),
         (&["grad", "loss.pir", "--mode", "vjp", "--value"], "--value is for the reverse mode"),
     ] {
@@ -153,7 +154,7 @@ fn an_option_that_would_be_ignored_is_refused() {
     for args in [
         &["--stage", "adjoint", "--mode", "forward"][..],
         &["--wrt", "w", "--mode", "forward"],
-        &["--stage", "fused", "--no-fusion"],
+        &["--stage", "fused", "--fusion", "off"],
         &["--provenance"],
     ] {
         succeeds(&folder, &[&["dump", "loss.pir"], args].concat());
@@ -425,6 +426,8 @@ fn dump_prints_every_stage_of_primal_and_gradient() {
     assert_eq!(succeeds(&folder, &["dump", "loss.pir", "--stage", "tensor"]), LOSS);
     assert!(succeeds(&folder, &["dump", "loss.pir", "--stage", "adjoint"]).contains("@loss_value_and_grad"));
     assert!(succeeds(&folder, &["dump", "loss.pir", "--stage", "loops", "--wrt", "w"]).contains("%w_ct"));
+    succeeds(&folder, &["dump", "loss.pir", "--stage", "memory", "-o", "arena.svg"]);
+    assert!(fs::read_to_string(folder.join("arena.svg")).unwrap().starts_with("<svg "));
 }
 
 #[test]

@@ -4,6 +4,7 @@ use pullback::Options;
 use pullback::codegen::Features;
 use pullback_interp::Array;
 use pullback_optimize::Pass;
+use pullback_optimize::fuse::Fusion;
 use pullback_optimize::passes::INLINE_CALLS;
 
 use super::run::Case;
@@ -21,7 +22,7 @@ pub fn run_with(case: &Case, options: &Options) -> Result<Vec<Array>, String> {
 
 /// Without fusion every operation is a kernel of its own.
 pub fn run_unfused(case: &Case) -> Result<Vec<Array>, String> {
-    run_with(case, &Options { fusion: false, ..Options::default() })
+    run_with(case, &Options { fusion: Fusion::Off, ..Options::default() })
 }
 
 /// As any x86-64 processor runs it: without fused multiply-add.

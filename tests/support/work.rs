@@ -7,7 +7,7 @@
 
 use pullback_ir::{Binary, Function, Module, Unary, verify};
 use pullback_loops::{Expr, For, Program, Routine, RuntimeCall, Step, Stmt, lower};
-use pullback_optimize::fuse::{FuseOptions, fuse};
+use pullback_optimize::fuse::{FuseOptions, Fusion, fuse};
 use pullback_optimize::passes::{expand_operations, inline_regions};
 
 /// The operations that a run of the program executes, in units of simple arithmetic: every assignment and store counts once per
@@ -131,13 +131,13 @@ fn cost(program: &Program, expr: &Expr) -> u128 {
 }
 
 /// The loop program of a function without calls.
-pub fn program_of(function: &Function, fusion: bool) -> Result<Program, String> {
+pub fn program_of(function: &Function, kinds: Fusion) -> Result<Program, String> {
     let module = verify(Module::new()).map_err(|errors| errors.to_string())?;
     let function = inline_regions(&module, function).map_err(|error| error.to_string())?;
     let function = &expand_operations(&module, &function).map_err(|error| error.to_string())?;
-    let plan = fuse(function, FuseOptions { enabled: fusion, ..FuseOptions::default() })
-        .map_err(|error| format!("fusion {fusion}: {error}"))?;
-    lower(function, &plan).map_err(|error| format!("fusion {fusion}: {error}"))
+    let plan = fuse(function, FuseOptions { kinds, ..FuseOptions::default() })
+        .map_err(|error| format!("fusion {kinds}: {error}"))?;
+    lower(function, &plan).map_err(|error| format!("fusion {kinds}: {error}"))
 }
 
 /// What fusion makes of the work and of the text of a program.
@@ -152,7 +152,7 @@ pub struct Comparison {
 impl Comparison {
     /// Lowers a function without calls both ways.
     pub fn of(function: &Function) -> Result<Self, String> {
-        let (fused, unfused) = (program_of(function, true)?, program_of(function, false)?);
+        let (fused, unfused) = (program_of(function, Fusion::All)?, program_of(function, Fusion::Off)?);
         Ok(Self { work: (work(&fused), work(&unfused)), statements: (statements(&fused), statements(&unfused)) })
     }
 

@@ -1,9 +1,11 @@
 //! `pullback dump`: a program at any stage on its way to machine code.
 
+use std::fs;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use comfy_table::{CellAlignment, Table, presets};
-use pullback::{Report, Stage};
+use pullback::{Fusion, Report, Stage};
 use pullback_ir::print::{PrintOptions, function_to_string};
 use pullback_ir::{FuncId, Module, Verified};
 use pullback_optimize::{find_pass, pipeline};
@@ -38,6 +40,7 @@ Examples:
   pullback dump loss.pir --stage loops --wrt w      (the loops of the value and gradient)
   pullback dump loss.pir --after simplify_algebra   (the tensor IR after that pass)
   pullback dump loss.pir --stage asm --timings
+  pullback dump loss.pir --stage memory --wrt w -o arena.svg
 
 With --wrt, every stage behind `tensor` is that of the derivative. Timings go to the
 standard error. The passes, in order:
@@ -69,9 +72,15 @@ pub struct Args {
     /// Stop the optimisation where the program reaches this pass for the first time
     #[arg(long, value_name = "PASS")]
     before: Option<String>,
-    /// Give every instruction a loop nest of its own
-    #[arg(long)]
-    no_fusion: bool,
+    /// Which instructions share kernels, `all` by default
+    #[arg(long, value_name = "KIND", value_parser = backend::fusion_parser())]
+    fusion: Option<Fusion>,
+    /// Threads that a call may use, 0 for as many as there are cores: more threads need more memory
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    threads: usize,
+    /// Also draw the arena over time to this SVG file, at the stage `memory`
+    #[arg(short, long, value_name = "FILE.svg")]
+    output: Option<PathBuf>,
     /// Say behind each instruction of the tensor IR where it came from
     #[arg(long, conflicts_with_all = ["after", "before"])]
     provenance: bool,
@@ -101,9 +110,11 @@ pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Failure> {
     let func = find_function(&program.module, args.function.as_deref())?;
     let start = Instant::now();
     let derived = args.stage == Stage::Adjoint || !args.wrt.is_empty();
-    let (module, subject) = if derived { derivative(args, &program, func)? } else { (program.module.clone(), func) };
+    let (module, subject) =
+        if derived { derivative(&program, func, &args.wrt, args.mode)? } else { (program.module.clone(), func) };
     let differentiated = start.elapsed();
-    let options = backend::options(args.after.as_deref(), args.before.as_deref(), !args.no_fusion);
+    let options = backend::options(args.after.as_deref(), args.before.as_deref(), args.fusion.unwrap_or_default())
+        .threads(args.threads);
     let text = match args.stage {
         Stage::Tensor => print(args, &program.module, func),
         Stage::Adjoint => print(args, &module, subject),
@@ -112,13 +123,17 @@ pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Failure> {
                 .map_err(|error| optimize_failure(&program, &error, func))?;
             print(args, &optimized.module, subject)
         }
-        Stage::Optimized | Stage::Fused | Stage::Loops | Stage::Clif | Stage::Asm => {
+        Stage::Optimized | Stage::Fused | Stage::Loops | Stage::Memory | Stage::Clif | Stage::Asm => {
             backend::dump(&module, subject, args.stage, &options)?
         }
     };
     write!(console.out, "{text}")?;
     if !text.ends_with('\n') {
         writeln!(console.out)?;
+    }
+    if let Some(path) = &args.output {
+        let svg = backend::memory(&module, subject, &options)?.to_svg();
+        fs::write(path, svg).map_err(|error| Failure::program(format!("cannot write {}: {error}", path.display())))?;
     }
     if args.timings {
         let report = backend::report(&module, subject, &options)?;
@@ -134,8 +149,11 @@ fn refuse_ignored(args: &Args) -> Result<(), Failure> {
     if args.mode.is_some() && args.wrt.is_empty() && args.stage != Stage::Adjoint {
         return refuse("--mode needs --wrt, or the stage `adjoint`: nothing is differentiated");
     }
-    if args.no_fusion && args.stage < Stage::Fused && !args.timings {
-        return refuse("--no-fusion is for the stages from `fused` on");
+    if args.fusion.is_some() && args.stage < Stage::Fused && !args.timings {
+        return refuse("--fusion is for the stages from `fused` on");
+    }
+    if args.output.is_some() && args.stage != Stage::Memory {
+        return refuse("--output is for the stage `memory`");
     }
     if args.provenance && args.stage > Stage::Optimized {
         return refuse("--provenance is for the stages up to `optimized`");
@@ -147,15 +165,20 @@ fn print(args: &Args, module: &Module, func: FuncId) -> String {
     function_to_string(module, module.function(func), PrintOptions { provenance: args.provenance })
 }
 
-fn derivative(args: &Args, program: &Program, func: FuncId) -> Result<(Verified<Module>, FuncId), Failure> {
-    let wrt = find_params(&program.module, func, &args.wrt)?;
-    let derivative = pullback_autodiff::differentiate(
-        &program.module,
-        func,
-        args.mode.unwrap_or(Mode::Reverse).derivative(true),
-        &wrt,
-    )
-    .map_err(|error| derive_failure(program, &error, func))?;
+/// The module with the derivative of a function by these parameters, all of floating-point type if there are none.
+///
+/// # Errors
+/// If it cannot be differentiated by them.
+pub(super) fn derivative(
+    program: &Program,
+    func: FuncId,
+    wrt: &[String],
+    mode: Option<Mode>,
+) -> Result<(Verified<Module>, FuncId), Failure> {
+    let wrt = find_params(&program.module, func, wrt)?;
+    let derivative =
+        pullback_autodiff::differentiate(&program.module, func, mode.unwrap_or(Mode::Reverse).derivative(true), &wrt)
+            .map_err(|error| derive_failure(program, &error, func))?;
     add_function(&program.module, derivative, "differentiation")
 }
 

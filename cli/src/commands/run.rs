@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use pullback::Options;
+use pullback::{Fusion, Options};
 use pullback_interp::Array;
 use serde_json::json;
 
@@ -42,6 +42,9 @@ pub struct Args {
     /// Run with the slow reference interpreter instead of machine code
     #[arg(long)]
     interpret: bool,
+    /// Which instructions share kernels, `all` by default
+    #[arg(long, value_name = "KIND", value_parser = backend::fusion_parser(), conflicts_with = "interpret")]
+    fusion: Option<Fusion>,
     /// Write each result to DIR/NAME.npy
     #[arg(short, long, value_name = "DIR")]
     output: Option<PathBuf>,
@@ -62,7 +65,7 @@ pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Failure> {
         pullback_interp::evaluate(&program.module, func, &inputs)
             .map_err(|error| program.failure(error.to_string(), None, func))?
     } else {
-        backend::run(&program.module, func, &inputs, &Options::default())?
+        backend::run(&program.module, func, &inputs, &Options::new().fusion(args.fusion.unwrap_or_default()))?
     };
     let function = program.module.function(func);
     let names = result_names(&program.module, function);

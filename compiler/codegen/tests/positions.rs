@@ -8,7 +8,7 @@ use pullback_codegen::{Features, Options, compile, runtime_dtype};
 use pullback_interp::{Array, evaluate};
 use pullback_ir::{Elements, Function, Scalar, Type};
 use pullback_loops::{contract_mul_add, lower, verify};
-use pullback_optimize::fuse::{FuseOptions, fuse};
+use pullback_optimize::fuse::{FuseOptions, Fusion, fuse};
 use pullback_runtime::{ArgRef, Executable, Parameter, Signature, Tensor};
 
 fn signature(function: &Function) -> Signature {
@@ -29,11 +29,11 @@ fn signature(function: &Function) -> Signature {
     }
 }
 
-fn compiled(text: &str, enabled: bool, features: Features) -> Result<Executable, String> {
+fn compiled(text: &str, kinds: Fusion, features: Features) -> Result<Executable, String> {
     let module = programs::module(text);
     let function = module.functions().last().unwrap().1;
-    let plan = fuse(function, FuseOptions { enabled, ..FuseOptions::default() })
-        .map_err(|error| format!("{error}\n{text}"))?;
+    let plan =
+        fuse(function, FuseOptions { kinds, ..FuseOptions::default() }).map_err(|error| format!("{error}\n{text}"))?;
     let mut program = lower(function, &plan).map_err(|error| format!("{error}\n{text}"))?;
     contract_mul_add(&mut program);
     let program = verify(program).map_err(|errors| format!("{errors}\n{text}"))?;
@@ -72,9 +72,9 @@ fn check(case: &programs::Program) -> Result<(), String> {
     let module = programs::module(&case.text);
     let func = module.functions().last().unwrap().0;
     let executables = [
-        compiled(&case.text, true, Features::Native)?,
-        compiled(&case.text, false, Features::Native)?,
-        compiled(&case.text, true, Features::Baseline)?,
+        compiled(&case.text, Fusion::All, Features::Native)?,
+        compiled(&case.text, Fusion::Off, Features::Native)?,
+        compiled(&case.text, Fusion::All, Features::Baseline)?,
     ];
     for seed in 0..3 {
         let inputs = case.inputs(&module, seed);

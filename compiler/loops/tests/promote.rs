@@ -14,15 +14,15 @@ mod rng;
 use pullback_autodiff::value_and_grad;
 use pullback_ir::{DType, Elements, Module, Scalar, parse_module, verify};
 use pullback_loops::{Expr, Program, Space, Step, Stmt, contract_mul_add, interpret, lower, parse_program, promote};
-use pullback_optimize::fuse::{FuseOptions, fuse};
+use pullback_optimize::fuse::{FuseOptions, Fusion, fuse};
 
 /// The loop program of the last function of a module.
-fn lowered(text: &str, enabled: bool) -> Program {
+fn lowered(text: &str, kinds: Fusion) -> Program {
     let module = parse_module(text).unwrap_or_else(|errors| panic!("{errors}\n{text}"));
     let module = verify(module).unwrap_or_else(|errors| panic!("{errors}\n{text}"));
     let function = module.functions().last().unwrap().1;
     let mut program =
-        lower(function, &fuse(function, FuseOptions { enabled, ..FuseOptions::default() }).unwrap()).unwrap();
+        lower(function, &fuse(function, FuseOptions { kinds, ..FuseOptions::default() }).unwrap()).unwrap();
     contract_mul_add(&mut program);
     program
 }
@@ -96,8 +96,10 @@ fn accesses(program: &Program) -> [usize; 2] {
 
 #[test]
 fn programs_of_loops_and_branches_give_the_same_bits() {
-    let count: usize =
-        control::programs().iter().flat_map(|text| [true, false].map(|on| check(&lowered(text, on)))).sum();
+    let count: usize = control::programs()
+        .iter()
+        .flat_map(|text| [Fusion::All, Fusion::Off].map(|kinds| check(&lowered(text, kinds))))
+        .sum();
     assert!(count > 10, "{count} loops promoted");
 }
 
@@ -107,7 +109,7 @@ fn random_programs_give_the_same_bits() {
     for seed in 0..200 {
         let mut module = Module::new();
         module.add(random_control::function(seed));
-        count += check(&lowered(&module.to_string(), seed % 2 == 0));
+        count += check(&lowered(&module.to_string(), if seed % 2 == 0 { Fusion::All } else { Fusion::Off }));
     }
     assert!(count > 50, "{count} loops promoted");
 }
@@ -149,7 +151,7 @@ fn lorenz_gradient() -> Program {
     let gradient = value_and_grad(&module, func, &[0]).unwrap();
     let mut module = Module::clone(&module);
     module.add(gradient);
-    lowered(&module.to_string(), true)
+    lowered(&module.to_string(), Fusion::All)
 }
 
 #[test]

@@ -15,6 +15,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use pullback_ir::{DType, Function, Op, parse_module, verify};
+use pullback_optimize::fuse::Fusion;
 
 use super::random::stress;
 use super::support::inputs::Mood;
@@ -86,7 +87,7 @@ fn without_fusion_every_operation_is_executed_once_per_element() {
       %t = transpose %z, perm=[1,0] : f32[30,10]
       return %t
     }";
-    let unfused = work(&program_of(&function(text), false).unwrap());
+    let unfused = work(&program_of(&function(text), Fusion::Off).unwrap());
     // Loads and a store for each of the two, and a copy.
     assert!((300 * (1 + 20 + 1 + 1 + 1 + 1)..=300 * 30).contains(&unfused), "{unfused}");
 }

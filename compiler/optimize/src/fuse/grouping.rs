@@ -9,7 +9,7 @@ use pullback_ir::{Function, Inst, Op, Origin, Shape, Value};
 use super::access::{Role, cost, reads_memory, role};
 use super::consumers::{Consumer, Place, Places, Site, Sites};
 use super::regions::{Group, Regions};
-use super::{Decision, FuseOptions, MAX_MEMBERS, Plan, RegionKind, Uses, Verdict, result};
+use super::{Decision, FuseOptions, Fusion, MAX_MEMBERS, Plan, RegionKind, Uses, Verdict, result};
 use crate::pass::Error;
 
 /// Lowering recurses over values that are not stored; a longer chain of them is cut by a store.
@@ -108,8 +108,11 @@ impl<'a> Grouping<'a> {
     }
 
     fn place_member(&mut self, inst: Inst, value: Value) {
-        if !self.options.enabled {
+        if self.options.kinds == Fusion::Off {
             return self.start(inst, value, RegionKind::Loop, "fusion is off");
+        }
+        if self.options.kinds < Fusion::Reductions && self.is_reducing(inst) {
+            return self.start(inst, value, RegionKind::Loop, "fusion of reductions is off");
         }
         let demanded = self.is_demanded(value);
         let consumers = self.consumers(value);
@@ -123,7 +126,8 @@ impl<'a> Grouping<'a> {
             };
         }
         let chain = self.chain_above(value);
-        if !demanded && self.is_cheap(inst) && self.is_of_one_value(inst) && chain <= MAX_RECOMPUTED {
+        let reduced = groups.iter().any(|&group| self.reads_memory_alone(group));
+        if !demanded && !reduced && self.is_cheap(inst) && self.is_of_one_value(inst) && chain <= MAX_RECOMPUTED {
             self.recomputed.insert(inst);
             self.chain[value] = chain;
             return self.decide(value, Verdict::Recomputed, "cheaper to compute again than to store and load");
@@ -140,6 +144,8 @@ impl<'a> Grouping<'a> {
         let repeated = consumers.iter().map(|c| c.place.repeated).max().unwrap_or(0);
         if matches!(data.kind, RegionKind::Contraction(_)) {
             Some("the packed kernel reads it from memory")
+        } else if self.reads_memory_alone(group) {
+            Some("fusion of reductions is off")
         } else if data.members.len() >= MAX_MEMBERS {
             Some("the region is full")
         } else if data.reads.len() + self.reads(inst).count() > MAX_READS + 1 {
@@ -276,6 +282,11 @@ impl<'a> Grouping<'a> {
 
     fn is_reducing(&self, inst: Inst) -> bool {
         role(self.function, inst) == Role::Reducing
+    }
+
+    /// Whether a region is a reduction that takes nothing in, because fusion of reductions is off.
+    fn reads_memory_alone(&self, group: Group) -> bool {
+        self.options.kinds < Fusion::Reductions && self.regions.get(group).reduces
     }
 
     /// Whether evaluating it again costs about as much as loading it.

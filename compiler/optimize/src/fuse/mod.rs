@@ -32,11 +32,12 @@
 //!
 //! Invariants of a plan: every value that another region, a contraction or the caller reads is an output of exactly one region (or a parameter,
 //! a constant, an alias); regions are in an order in which every read follows its write; a region has at most [`MAX_MEMBERS`] members.
-//! Every decision is recorded with its reason ([`Decision`]).
+//! Every decision is recorded with its reason ([`Decision`]). How far all this goes, [`Fusion`] says.
 
 mod access;
 mod consumers;
 mod grouping;
+mod kinds;
 mod regions;
 mod report;
 pub mod tiles;
@@ -47,6 +48,7 @@ use cranelift_entity::{EntitySet, SecondaryMap};
 use pullback_ir::{Function, Inst, Op, Shape, Value};
 
 pub use access::{Role, cost, dot_is_small, is_unit_reshape, role};
+pub use kinds::{Fusion, UnknownFusion};
 pub use report::plan_to_string;
 pub use tiles::{Cutting, TileGroup, TileRole};
 
@@ -56,18 +58,12 @@ use crate::pass::Error;
 pub const MAX_MEMBERS: usize = 256;
 
 /// What fusion may do.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct FuseOptions {
-    /// Off: every instruction that is not free is a region of its own.
-    pub enabled: bool,
+    /// How far it goes.
+    pub kinds: Fusion,
     /// How values are cut into tiles.
     pub cutting: Cutting,
-}
-
-impl Default for FuseOptions {
-    fn default() -> Self {
-        Self { enabled: true, cutting: Cutting::default() }
-    }
 }
 
 /// What a region runs.

@@ -1,7 +1,7 @@
 //! Plans as text.
 //!
-//! A fused program prints as ordinary tensor IR, its instructions in order of the regions and a comment before each region: comments are not
-//! read, so the dump feeds back in.
+//! A fused program prints as ordinary tensor IR, its instructions in order of the regions and a comment before each region, and before the first of those that run together
+//! in tiles: comments are not read, so the dump feeds back in.
 
 use std::collections::HashMap;
 
@@ -10,7 +10,7 @@ use pullback_ir::print::{PrintOptions, function_with_comments, value_names};
 use pullback_ir::rewrite::{ValueMap, copy_inst, copy_params, map_results};
 use pullback_ir::{BuildError, Builder, Function, Inst, Module, Value};
 
-use super::{FusionRegion, Plan, RegionKind};
+use super::{FusionRegion, Plan, RegionKind, TileGroup, TileRole};
 
 /// The function with its instructions in order of the regions, and what each region does in comments; so in nested code too.
 ///
@@ -41,6 +41,8 @@ fn arrange(module: &Module, function: &Function, plan: &Plan) -> Result<Arranged
     let (mut comments, mut nested) = (Vec::new(), Vec::new());
     let mut seen = EntitySet::new();
     let (mut position, mut count) = (0, 0);
+    let mut groups = plan.tiles.iter().peekable();
+    let mut group = String::new();
     let mut copy = |inst: Inst, map: &mut ValueMap| -> Result<(), BuildError> {
         if let Some(regions) = plan.nested.get(&inst) {
             let regions = regions.iter().map(|nested| arrange(module, &nested.function, &nested.plan));
@@ -58,6 +60,9 @@ fn arrange(module: &Module, function: &Function, plan: &Plan) -> Result<Arranged
         Ok(())
     };
     for (number, region) in plan.regions.iter().enumerate() {
+        if let Some(tiles) = groups.next_if(|tiles| tiles.regions.start == number) {
+            group = describe_tiles(function, tiles, &names);
+        }
         let mut missing = region.members.clone();
         // What the region evaluates along the way and no region before it wrote down.
         let mut order = Vec::new();
@@ -71,7 +76,8 @@ fn arrange(module: &Module, function: &Function, plan: &Plan) -> Result<Arranged
         }
         order.sort_unstable();
         if !order.is_empty() {
-            comments.push((position, describe(number, function, region, &names, &reasons)));
+            let region = describe(number, function, region, &names, &reasons);
+            comments.push((position, std::mem::take(&mut group) + &region));
         }
         position += order.len();
         order.into_iter().try_for_each(|inst| copy(inst, &mut map))?;
@@ -141,6 +147,33 @@ fn describe(
         if let Some(reason) = reasons.get(value) {
             text.push_str(&format!("\n  {name} is stored: {reason}"));
         }
+    }
+    text
+}
+
+/// What runs tile by tile, and what that saves; ends its last line.
+fn describe_tiles(function: &Function, group: &TileGroup, names: &Names) -> String {
+    let extents: Vec<String> = group.extents.iter().map(ToString::to_string).collect();
+    let threads = if group.parallel { "on several threads" } else { "on one thread" };
+    let mut text = format!("tiles over {} {threads}", extents.join(" x "));
+    if group.regions.len() == 1 {
+        return format!("{text}: region {}\n", group.regions.start);
+    }
+    let (first, last) = (group.regions.start, group.regions.end - 1);
+    text.push_str(&format!(": regions {first} to {last}, {} bytes of traffic saved\n", group.saved_bytes));
+    for (number, roles) in group.regions.clone().zip(&group.roles) {
+        let role = |role: &TileRole| match role {
+            TileRole::Axis(axis) => format!("along axis {axis}"),
+            TileRole::Folded(axis) => format!("folds axis {axis} of those it folds"),
+        };
+        let roles: Vec<String> = roles.iter().map(role).collect();
+        text.push_str(&format!("  in region {number}: {}\n", roles.join(", ")));
+    }
+    let local = group.axes.keys().filter(|&&value| group.local.contains(value));
+    let local: Vec<String> =
+        local.map(|&value| format!("{} ({} bytes)", names.of(value), function.ty(value).bytes())).collect();
+    if !local.is_empty() {
+        text.push_str(&format!("  in memory one tile at a time: {}\n", local.join(", ")));
     }
     text
 }

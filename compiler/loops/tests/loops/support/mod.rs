@@ -27,7 +27,7 @@ pub mod tolerance;
 use pullback_interp::Array;
 use pullback_ir::{Elements, parse_module};
 use pullback_loops::{Program, Verified, contract_mul_add, interpret, lower, parse_program, verify};
-use pullback_optimize::fuse::{Cutting, FuseOptions, fuse};
+use pullback_optimize::fuse::{Cutting, FuseOptions, Fusion, fuse};
 use pullback_optimize::passes::{expand_operations, inline_regions};
 
 use inputs::Mood;
@@ -88,9 +88,9 @@ pub fn check(case: &Case) -> Result<(), String> {
     let case = case.inlined();
     let bounds = Bounds::of(&case);
     let plain = FuseOptions::default();
-    let unfused = FuseOptions { enabled: false, ..plain };
+    let [unfused, elementwise] = [Fusion::Off, Fusion::Elementwise].map(|kinds| FuseOptions { kinds, ..plain });
     let cut = FuseOptions { cutting: Cutting::EVERYTHING, ..plain };
-    for (fusion, contract) in [(plain, true), (plain, false), (unfused, true), (cut, true)] {
+    for (fusion, contract) in [(plain, true), (plain, false), (unfused, true), (elementwise, true), (cut, true)] {
         let program = lowered(&case, fusion, contract)?;
         let results = run_lowered(&case, &program)?;
         let context = |message| format!("{fusion:?}: {message}\n{}\n{}", case.text(), *program);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use cranelift_entity::{EntitySet, SecondaryMap};
 use pullback_ir::{Function, Inst, Op, Value};
 
-use super::super::{Decision, FuseOptions, FusionRegion, Plan, RegionKind, Verdict, result};
+use super::super::{Decision, FuseOptions, Fusion, FusionRegion, Plan, RegionKind, Verdict, result};
 use super::motion::{folded_extents, reads, roots};
 use super::{Cutting, TileGroup, TileRole, work};
 
@@ -19,7 +19,7 @@ const MAX_MISSES: usize = 64;
 /// Forms the groups of a plan and puts the regions in their order.
 pub(super) fn form(function: &Function, plan: Plan, options: FuseOptions) -> Plan {
     let Plan { regions, stored, decisions, nested, .. } = plan;
-    let mut former = Former::new(function, regions, stored, decisions, options.cutting);
+    let mut former = Former::new(function, regions, stored, decisions, options);
     let mut waiting: VecDeque<Item> = (0..former.regions.len()).map(Item::Region).collect();
     let mut order = Vec::new();
     while let Some(item) = waiting.pop_front() {
@@ -27,7 +27,7 @@ pub(super) fn form(function: &Function, plan: Plan, options: FuseOptions) -> Pla
             order.push(item);
             continue;
         };
-        match former.best(seed, &waiting, options) {
+        match former.best(seed, &waiting) {
             Some(draft) => former.commit(draft, &mut waiting),
             None => order.push(item),
         }
@@ -60,6 +60,7 @@ struct Draft {
 
 struct Former<'a> {
     function: &'a Function,
+    kinds: Fusion,
     regions: Vec<FusionRegion>,
     stored: EntitySet<Value>,
     decisions: Vec<Decision>,
@@ -78,7 +79,7 @@ impl<'a> Former<'a> {
         regions: Vec<FusionRegion>,
         stored: EntitySet<Value>,
         decisions: Vec<Decision>,
-        cutting: Cutting,
+        options: FuseOptions,
     ) -> Self {
         let mut returned = EntitySet::new();
         for &value in function.results() {
@@ -90,6 +91,7 @@ impl<'a> Former<'a> {
         }
         let mut former = Self {
             function,
+            kinds: options.kinds,
             regions,
             stored,
             decisions,
@@ -97,7 +99,7 @@ impl<'a> Former<'a> {
             readers: SecondaryMap::new(),
             returned,
             groups: Vec::new(),
-            cutting,
+            cutting: options.cutting,
         };
         for number in 0..former.regions.len() {
             former.record(number);
@@ -118,15 +120,15 @@ impl<'a> Former<'a> {
     }
 
     /// The way to cut a seed that saves the most, with all that joins; `None` if it had better be a region by itself.
-    fn best(&self, seed: usize, waiting: &VecDeque<Item>, options: FuseOptions) -> Option<Draft> {
+    fn best(&self, seed: usize, waiting: &VecDeque<Item>) -> Option<Draft> {
         let own_work = work(self.function, &self.regions[seed]);
-        if own_work < self.cutting.parallel_work / 16 {
+        if own_work < self.cutting.parallel_work / 16 || !self.is_wanted(seed) {
             return None;
         }
         let mut best: Option<(usize, Draft)> = None;
         for roles in self.seeds(seed) {
             let Some(mut draft) = self.start(seed, roles) else { continue };
-            if options.enabled {
+            if self.kinds >= Fusion::Reductions {
                 self.grow(&mut draft, waiting);
             }
             let saved = self.saved(&draft);
@@ -138,6 +140,11 @@ impl<'a> Former<'a> {
             }
         }
         best.map(|(_, draft)| draft)
+    }
+
+    /// Whether this kind of fusion runs a region in tiles.
+    fn is_wanted(&self, region: usize) -> bool {
+        self.kinds >= Fusion::Contractions || !matches!(self.regions[region].kind, RegionKind::Contraction(_))
     }
 
     fn is_worth_threads(&self, region: usize) -> bool {
@@ -281,7 +288,7 @@ impl<'a> Former<'a> {
     fn fitting(&self, draft: &Draft, region: usize) -> Option<(Vec<TileRole>, BTreeMap<Value, Vec<Option<usize>>>)> {
         let data = &self.regions[region];
         let at_hand = |value: &Value| draft.axes.contains_key(value) || draft.shared.contains_key(value);
-        if !self.reads[region].iter().any(at_hand) {
+        if !self.is_wanted(region) || !self.reads[region].iter().any(at_hand) {
             return None;
         }
         let mut roles: Vec<TileRole> = Vec::with_capacity(draft.extents.len());
