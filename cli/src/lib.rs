@@ -7,6 +7,7 @@
 //! * [`derive`](mod@derive): which function is meant, and its derivatives; [`split`]: those in two programs.
 //! * [`backend`]: everything that compiles.
 //! * [`arrays`]: inputs and results: files, pseudo-random numbers, text, JSON.
+//! * [`measure`]: times and rates of compiled programs.
 //! * [`commands`]: one file per command, with its arguments and help.
 //! * [`texttest`]: text tests, for `pullback test` and for the workspace's own test suite.
 //!
@@ -20,6 +21,7 @@ mod console;
 pub mod derive;
 pub mod diagnostics;
 pub mod failure;
+pub mod measure;
 pub mod program;
 pub mod split;
 pub mod texttest;

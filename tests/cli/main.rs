@@ -1,6 +1,7 @@
 //! The `pullback` command as a user calls it: outputs, messages and exit codes.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
+mod bench;
 mod grad;
 
 use std::fs;

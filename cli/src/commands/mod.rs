@@ -1,5 +1,6 @@
 //! The commands, one file each: arguments, help and what it does.
 
+pub mod bench;
 pub mod check;
 pub mod dump;
 pub mod explain;
@@ -25,6 +26,8 @@ pub enum Command {
     Dump(dump::Args),
     /// Show the chain rule of a small program, edge by edge, with all its numbers
     Explain(explain::Args),
+    /// Measure a function: times, bytes and operations per second, by kind of fusion
+    Bench(bench::Args),
     /// Check derivatives against differences
     Gradcheck(gradcheck::Args),
     /// Run text tests
@@ -43,6 +46,7 @@ impl Command {
             Self::Grad(args) => grad::run(args, console),
             Self::Dump(args) => dump::run(args, console),
             Self::Explain(args) => explain::run(args, console),
+            Self::Bench(args) => bench::run(args, console),
             Self::Gradcheck(args) => gradcheck::run(args, console),
             Self::Test(args) => test::run(args, console),
         }

@@ -17,6 +17,7 @@
 //! * [`memory`]: offsets in the one arena and in the memory of each worker of parallel loops, from lifetimes.
 //! * [`mod@verify`]: single assignment, types, that **every access of every loop stays inside its buffer** and that **iterations of parallel loops do not
 //!   meet**; code generation emits neither bounds checks nor locks and relies on this.
+//! * [`traffic`]: the bytes and operations that a program is worth; [`mod@isolate`]: its steps as programs of their own. Both are for measuring.
 //! * [`print`](mod@print), [`parse`]: the text form, which round-trips exactly.
 //! * [`interpret`](mod@interpret): runs a program slowly and checks every access; the oracle of code generation.
 #![forbid(unsafe_code)]
@@ -25,6 +26,7 @@ pub mod call;
 pub mod contract_mul_add;
 pub mod error;
 pub mod interpret;
+pub mod isolate;
 pub mod lower;
 pub mod memory;
 pub mod pack_operands;
@@ -34,12 +36,14 @@ pub mod program;
 pub mod promote;
 pub mod schedule;
 pub mod step;
+pub mod traffic;
 pub mod verify;
 
 pub use call::{Access, Routine, RuntimeCall, View, ViewAxis};
 pub use contract_mul_add::contract_mul_add;
 pub use error::Error;
 pub use interpret::{interpret, interpret_backwards};
+pub use isolate::isolate;
 pub use lower::lower;
 pub use pack_operands::pack_operands;
 pub use parse::parse_program;
@@ -49,4 +53,5 @@ pub use program::{
 };
 pub use promote::promote;
 pub use step::{Branch, Loop, Step, While};
+pub use traffic::Traffic;
 pub use verify::{Verified, VerifyError, VerifyErrors, can_run_in_parallel, verify};

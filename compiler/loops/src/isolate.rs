@@ -1,0 +1,141 @@
+//! A step of a program as a program, so that it can be measured alone.
+//!
+//! What the step loads and others store becomes an argument, what it stores and others load a result; what it alone touches stays in its memory. So
+//! the step does exactly what it does in the whole program, on data of the caller's choice.
+
+use std::collections::BTreeSet;
+
+use cranelift_entity::SecondaryMap;
+
+use crate::error::Error;
+use crate::memory::plan_memory;
+use crate::program::{Buffer, Program, Space};
+use crate::step::Step;
+use crate::traffic::Counts;
+
+/// The program of each top-level step, in order; `None` for one that cannot stand alone: its end depends on data, or it changes in place what others
+/// have stored.
+///
+/// # Errors
+/// [`Error::Limit`] as [`plan_memory`].
+pub fn isolate(program: &Program) -> Result<Vec<Option<Program>>, Error> {
+    let touched: Vec<Touched> = program.body.iter().map(|step| Touched::by(program, step)).collect();
+    let mut users: SecondaryMap<Buffer, Vec<usize>> = SecondaryMap::new();
+    for (number, touched) in touched.iter().enumerate() {
+        touched.loaded.union(&touched.stored).for_each(|&buffer| users[buffer].push(number));
+    }
+    let steps = program.body.iter().zip(&touched).enumerate();
+    steps.map(|(number, (step, touched))| alone(program, number, step, touched, &users)).collect()
+}
+
+/// The buffers that a step loads from and stores to.
+struct Touched {
+    loaded: BTreeSet<Buffer>,
+    stored: BTreeSet<Buffer>,
+}
+
+impl Touched {
+    fn by(program: &Program, step: &Step) -> Self {
+        let counts = Counts::of(program, step);
+        Self { loaded: counts.loads.into_keys().collect(), stored: counts.stores.into_keys().collect() }
+    }
+}
+
+fn alone(
+    program: &Program,
+    number: usize,
+    step: &Step,
+    touched: &Touched,
+    users: &SecondaryMap<Buffer, Vec<usize>>,
+) -> Result<Option<Program>, Error> {
+    if ends_by_data(step) {
+        return Ok(None);
+    }
+    let mut own = Program { body: vec![step.clone()], ..program.clone() };
+    let (mut inputs, mut outputs) = (0, 0);
+    for (buffer, data) in own.buffers.iter_mut() {
+        let (loaded, stored) = (touched.loaded.contains(&buffer), touched.stored.contains(&buffer));
+        let is_own = matches!(data.space, Space::Arena(_) | Space::Local(_)) && users[buffer] == [number];
+        if !loaded && !stored {
+            (data.space, data.elements) = (Space::Arena(0), 0);
+        } else if is_own || matches!(data.space, Space::Constant(_)) {
+        } else if !stored {
+            data.space = Space::Input(inputs);
+            inputs += 1;
+        } else if loaded && users[buffer].first() != Some(&number) {
+            return Ok(None);
+        } else {
+            data.space = Space::Output(outputs);
+            outputs += 1;
+        }
+    }
+    plan_memory(&mut own)?;
+    Ok(Some(own))
+}
+
+fn ends_by_data(step: &Step) -> bool {
+    matches!(step, Step::While(_)) || step.nested().flatten().any(ends_by_data)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use pullback_ir::Elements;
+
+    use super::*;
+    use crate::interpret::interpret;
+    use crate::parse::parse_program;
+    use crate::verify::verify;
+
+    /// Doubles, adds 1 in place of the doubled, and squares.
+    const PROGRAM: &str = "program @f {
+  buffer %x : f32[4] input 0
+  buffer %y : f32[4] output 0
+  buffer %t : f32[4] arena 0
+  buffer %u : f32[4] arena 64
+  arena 128
+
+  kernel @double \"\" {
+    for i0 = 0 to 4 step 4 {
+      v0 = load %x[i0] : f32x4
+      v1 = add v0, v0 : f32x4
+      store %t[i0], v1
+    }
+  }
+
+  kernel @next \"\" {
+    for i1 = 0 to 4 step 4 {
+      v2 = load %t[i1] : f32x4
+      v3 = const 1.0 : f32x4
+      v4 = add v2, v3 : f32x4
+      store %t[i1], v4
+    }
+  }
+
+  kernel @square \"\" {
+    for i2 = 0 to 4 step 4 {
+      v5 = load %t[i2] : f32x4
+      store %u[i2], v5
+      v6 = load %u[i2] : f32x4
+      v7 = mul v6, v6 : f32x4
+      store %y[i2], v7
+    }
+  }
+}
+";
+
+    #[test]
+    fn a_step_alone_takes_what_others_store_and_gives_what_others_load() {
+        let program = parse_program(PROGRAM).unwrap();
+        verify(program.clone()).unwrap();
+        let steps = isolate(&program).unwrap();
+        assert!(steps[1].is_none(), "it changes %t in place");
+        let run = |step: usize, x: [f32; 4]| {
+            let program = verify(steps[step].clone().unwrap()).unwrap();
+            interpret(&program, &[Elements::F32(x.to_vec())]).unwrap()
+        };
+        assert_eq!(run(0, [1.0, 2.0, 3.0, 4.0]), [Elements::F32(vec![2.0, 4.0, 6.0, 8.0])]);
+        assert_eq!(run(2, [1.0, 2.0, 3.0, 4.0]), [Elements::F32(vec![1.0, 4.0, 9.0, 16.0])]);
+        assert_eq!(steps[2].as_ref().unwrap().arena_bytes, 64, "%u is its own");
+    }
+}
