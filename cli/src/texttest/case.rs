@@ -1,6 +1,7 @@
 //! A test file as data: the head line and the expectations in comments.
 
 use clap::ValueEnum;
+use pullback_optimize::fuse::{Fusion, UnknownFusion};
 
 use crate::derive::Mode;
 
@@ -52,6 +53,8 @@ pub struct Options {
     pub derive: bool,
     /// `pass=name`: this pass alone.
     pub pass: Option<String>,
+    /// `fusion=kind`: how far fusion goes; all of it without.
+    pub fusion: Fusion,
 }
 
 /// `; error: text` and the line it speaks of, from 1; 0 if there is no code before it.
@@ -213,6 +216,7 @@ fn parse_head(line: &str) -> Result<(Kind, Options), String> {
         optimize: false,
         derive: false,
         pass: None,
+        fusion: Fusion::All,
     };
     for word in words {
         match word.split_once('=').unwrap_or((word, "")) {
@@ -223,9 +227,10 @@ fn parse_head(line: &str) -> Result<(Kind, Options), String> {
             ("optimize", "") => options.optimize = true,
             ("derive", "") => options.derive = true,
             ("pass", name) => options.pass = Some(name.into()),
+            ("fusion", kind) => options.fusion = kind.parse().map_err(|error: UnknownFusion| error.to_string())?,
             _ => {
                 return Err(format!(
-                    "no option `{word}`, expected function=, wrt=, mode=, pass=, value, optimize or derive"
+                    "no option `{word}`, expected function=, wrt=, mode=, pass=, fusion=, value, optimize or derive"
                 ));
             }
         }

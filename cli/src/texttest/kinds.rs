@@ -179,7 +179,7 @@ fn compile(test: &TextTest, program: &Program, stage: Option<Stage>, outcome: &m
     };
     interpret_cases(test, program, &module, subject, "interpreter", outcome)?;
     if let (Some(stage), Some(func)) = (stage, subject) {
-        let text = backend::dump(&module, func, stage, &checked())?;
+        let text = backend::dump(&module, func, stage, &checked(test))?;
         if stage == Stage::Loops {
             interpret_loops(test, &module, func, &text, outcome)?;
         }
@@ -187,7 +187,7 @@ fn compile(test: &TextTest, program: &Program, stage: Option<Stage>, outcome: &m
     }
     for case in &test.runs {
         let func = case_function(test, program, subject, case)?;
-        let results = backend::run(&module, func, &case_inputs(&module, func, case)?, &checked())?;
+        let results = backend::run(&module, func, &case_inputs(&module, func, case)?, &checked(test))?;
         outcome.computed.push(Computed { case: case.clone(), by: "machine code", results });
     }
     Ok(())
@@ -219,8 +219,8 @@ fn interpret_loops(
 }
 
 /// Verifies behind every pass.
-fn checked() -> pullback::Options {
-    pullback::Options { verify_each: true, ..pullback::Options::default() }
+fn checked(test: &TextTest) -> pullback::Options {
+    pullback::Options { verify_each: true, fusion: test.options.fusion, ..pullback::Options::default() }
 }
 
 fn print(module: &Module, func: FuncId) -> String {

@@ -56,17 +56,19 @@ fn alone(
     for (buffer, data) in own.buffers.iter_mut() {
         let (loaded, stored) = (touched.loaded.contains(&buffer), touched.stored.contains(&buffer));
         let is_own = matches!(data.space, Space::Arena(_) | Space::Local(_)) && users[buffer] == [number];
-        if !loaded && !stored {
-            (data.space, data.elements) = (Space::Arena(0), 0);
-        } else if is_own || matches!(data.space, Space::Constant(_)) {
-        } else if !stored {
-            data.space = Space::Input(inputs);
-            inputs += 1;
-        } else if loaded && users[buffer].first() != Some(&number) {
-            return Ok(None);
-        } else {
-            data.space = Space::Output(outputs);
-            outputs += 1;
+        let passes = !is_own && !matches!(data.space, Space::Constant(_));
+        match (loaded, stored) {
+            (false, false) => (data.space, data.elements) = (Space::Arena(0), 0),
+            (true, false) if passes => {
+                data.space = Space::Input(inputs);
+                inputs += 1;
+            }
+            (true, true) if passes && users[buffer].first() != Some(&number) => return Ok(None),
+            (_, true) if passes => {
+                data.space = Space::Output(outputs);
+                outputs += 1;
+            }
+            (true, false) | (_, true) => {}
         }
     }
     plan_memory(&mut own)?;
