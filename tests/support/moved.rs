@@ -9,22 +9,22 @@ use pullback_ir::{Function, Inst, Op, ScanSpec, Shape, Type, Value, WhileSpec};
 
 use super::inputs::from_scalars;
 use super::rng::Rng;
-use super::tolerance::move_elements;
+use super::tolerance::{Perturbation, move_elements};
 
 /// The results of a function without calls.
-pub fn interpret_moved(function: &Function, inputs: &[Array], rng: &mut Rng) -> Vec<Array> {
+pub fn interpret_moved(function: &Function, inputs: &[Array], run: &mut Perturbation) -> Vec<Array> {
     let mut values: HashMap<Value, Array> = HashMap::new();
     values.extend(function.params().iter().copied().zip(inputs.iter().cloned()));
     for &inst in function.insts() {
         let args: Vec<&Array> = function.args(inst).iter().map(|arg| &values[arg]).collect();
         let types: Vec<Type> = function.inst_results(inst).iter().map(|&result| function.ty(result).clone()).collect();
-        let results = instruction(function, inst, &args, &types, rng);
+        let results = instruction(function, inst, &args, &types, run);
         values.extend(function.inst_results(inst).iter().copied().zip(results));
     }
     function.results().iter().map(|result| values[result].clone()).collect()
 }
 
-fn instruction(function: &Function, inst: Inst, args: &[&Array], types: &[Type], rng: &mut Rng) -> Vec<Array> {
+fn instruction(function: &Function, inst: Inst, args: &[&Array], types: &[Type], run: &mut Perturbation) -> Vec<Array> {
     let op = function.op(inst);
     let regions = function.region_functions(inst);
     let owned = |args: &[&Array]| args.iter().map(|&arg| arg.clone()).collect::<Vec<_>>();
@@ -32,22 +32,22 @@ fn instruction(function: &Function, inst: Inst, args: &[&Array], types: &[Type],
         (_, []) => {
             // The bits of a NaN that was computed are anything.
             let unspecified = matches!(op, Op::Bitcast(_)) && args[0].dtype().is_float();
-            let other = unspecified.then(|| other_nans(args[0], rng));
+            let other = unspecified.then(|| other_nans(args[0], &mut run.rng));
             let args = &other.iter().chain(args.iter().copied()).take(args.len()).collect::<Vec<_>>()[..];
             let plain = evaluate_results(op, args, types).expect("a verified instruction");
-            plain.into_iter().map(|array| move_elements(op, args, array, rng)).collect()
+            plain.into_iter().map(|array| move_elements(op, args, array, run)).collect()
         }
-        (Op::Scan(spec), [body]) => scan(spec, body, owned(args), types, rng),
-        (Op::While(spec), [cond, body]) => while_loop(spec, cond, body, owned(args), rng),
+        (Op::Scan(spec), [body]) => scan(spec, body, owned(args), types, run),
+        (Op::While(spec), [cond, body]) => while_loop(spec, cond, body, owned(args), run),
         (Op::Cond, [then, otherwise]) => {
             let holds = args[0].get(0) == Some(Scalar::Bool(true));
-            interpret_moved(if holds { then } else { otherwise }, &owned(&args[1..]), rng)
+            interpret_moved(if holds { then } else { otherwise }, &owned(&args[1..]), run)
         }
         (Op::Switch, cases) => {
             let index = args[0].to_f64()[0].clamp(0.0, (cases.len() - 1) as f64) as usize;
-            interpret_moved(&cases[index], &owned(&args[1..]), rng)
+            interpret_moved(&cases[index], &owned(&args[1..]), run)
         }
-        (Op::CustomDerivative(_), [body, _]) | (Op::Checkpoint, [body]) => interpret_moved(body, &owned(args), rng),
+        (Op::CustomDerivative(_), [body, _]) | (Op::Checkpoint, [body]) => interpret_moved(body, &owned(args), run),
         (_, _) => panic!("{} has no value", op.name()),
     }
 }
@@ -67,7 +67,7 @@ fn other_nans(x: &Array, rng: &mut Rng) -> Array {
     from_scalars(&x.ty(), &scalars)
 }
 
-fn scan(spec: &ScanSpec, body: &Function, args: Vec<Array>, types: &[Type], rng: &mut Rng) -> Vec<Array> {
+fn scan(spec: &ScanSpec, body: &Function, args: Vec<Array>, types: &[Type], run: &mut Perturbation) -> Vec<Array> {
     let state = spec.consts + spec.carry;
     let mut carry = args[spec.consts..state].to_vec();
     let mut stacked: Vec<Vec<Vec<Scalar>>> = vec![vec![Vec::new(); spec.length]; types.len() - spec.carry];
@@ -76,7 +76,7 @@ fn scan(spec: &ScanSpec, body: &Function, args: Vec<Array>, types: &[Type], rng:
         let mut inputs = args[..spec.consts].to_vec();
         inputs.append(&mut carry);
         inputs.extend(args[state..].iter().map(|xs| row(xs, position)));
-        carry = interpret_moved(body, &inputs, rng);
+        carry = interpret_moved(body, &inputs, run);
         for (rows, y) in stacked.iter_mut().zip(carry.split_off(spec.carry)) {
             rows[position] = y.elements.iter().collect();
         }
@@ -94,15 +94,21 @@ fn row(x: &Array, position: usize) -> Array {
     from_scalars(&ty, &scalars)
 }
 
-fn while_loop(spec: &WhileSpec, cond: &Function, body: &Function, args: Vec<Array>, rng: &mut Rng) -> Vec<Array> {
+fn while_loop(
+    spec: &WhileSpec,
+    cond: &Function,
+    body: &Function,
+    args: Vec<Array>,
+    run: &mut Perturbation,
+) -> Vec<Array> {
     let mut carry = args[spec.consts..].to_vec();
     let mut begun = 0;
     loop {
         let inputs = [&args[..spec.consts], &carry[..]].concat();
-        if spec.bound == Some(begun) || interpret_moved(cond, &inputs, rng)[0].get(0) != Some(Scalar::Bool(true)) {
+        if spec.bound == Some(begun) || interpret_moved(cond, &inputs, run)[0].get(0) != Some(Scalar::Bool(true)) {
             return carry;
         }
-        carry = interpret_moved(body, &inputs, rng);
+        carry = interpret_moved(body, &inputs, run);
         begun += 1;
     }
 }

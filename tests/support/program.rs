@@ -54,15 +54,24 @@ const MAX_PRODUCTS: usize = 1 << 20;
 
 /// A random module whose last function is the program, and inputs for it.
 pub fn random_program(seed: u64, config: &Config) -> Case {
+    module_and_inputs(seed, config, false)
+}
+
+/// As [`random_program`], with a `scan` or a bounded `while` whose results the program returns.
+pub fn random_program_with_loop(seed: u64, config: &Config) -> Case {
+    module_and_inputs(seed, config, true)
+}
+
+fn module_and_inputs(seed: u64, config: &Config, with_loop: bool) -> Case {
     let mut rng = Rng::new(seed);
     let mut module = Module::new();
     let mut callees = Vec::new();
     for number in 0..rng.below(3) {
         let steps = config.steps.min(6);
-        let function = random_function(&mut rng, &module, &format!("callee{number}"), steps, config, &callees);
+        let function = random_function(&mut rng, &module, &format!("callee{number}"), steps, config, &callees, false);
         callees.push(module.add(function));
     }
-    let function = random_function(&mut rng, &module, "main", config.steps, config, &callees);
+    let function = random_function(&mut rng, &module, "main", config.steps, config, &callees, with_loop);
     let func = module.add(function);
     let inputs = module.function(func).param_types().map(|ty| array(&mut rng, ty, config.mood)).collect();
     Case { module: verified(module), func, inputs }
@@ -75,6 +84,7 @@ fn random_function(
     steps: usize,
     config: &Config,
     callees: &[FuncId],
+    with_loop: bool,
 ) -> Function {
     let b = Builder::new(module, name);
     let mut generator = Generator { rng, b, pool: Vec::new(), config, callees, depth: 0 };
@@ -86,10 +96,16 @@ fn random_function(
         let ty = generator.ty();
         generator.param(ty);
     }
-    for _ in 0..steps {
+    let looping = with_loop.then(|| generator.rng.below(steps));
+    let mut kept = Vec::new();
+    for step in 0..steps {
+        if Some(step) == looping {
+            kept = generator.some_loop();
+            generator.pool.extend(&kept);
+        }
         generator.step(&templates);
     }
-    generator.finish()
+    generator.finish(&kept)
 }
 
 struct Generator<'a, 'm> {
@@ -117,14 +133,14 @@ impl Generator<'_, '_> {
     }
 
     /// Ends the function. The results are mostly values that nothing uses, so that little is dead; a few are used,
-    /// are parameters, or are returned twice.
-    fn finish(self) -> Function {
+    /// are parameters, or are returned twice. What is `kept` is returned too.
+    fn finish(self, kept: &[Value]) -> Function {
         let used: HashSet<Value> = {
             let function = self.b.function();
             function.insts().iter().flat_map(|&inst| function.args(inst).to_vec()).collect()
         };
         let leaves: Vec<Value> = self.pool.iter().copied().filter(|value| !used.contains(value)).collect();
-        let mut results = Vec::new();
+        let mut results = kept.to_vec();
         for _ in 0..2 + self.rng.below(6) {
             let from = if self.rng.chance(0.8) && !leaves.is_empty() { &leaves } else { &self.pool };
             results.push(self.rng.pick(from));
@@ -325,8 +341,8 @@ impl Generator<'_, '_> {
             {
                 return None;
             }
-            Op::Scan(_) => return self.scan(),
-            Op::While(_) => return self.while_loop(),
+            Op::Scan(_) => return self.scan(0),
+            Op::While(_) => return self.while_loop(0),
             Op::Cond => return Some(self.cond()),
             Op::Switch => return Some(self.switch()),
             Op::CustomDerivative(_) => return self.custom_derivative(),

@@ -5,6 +5,7 @@
 //! uses any more disappear with each edit. Every kept edit removes something, so the search ends.
 
 use std::collections::HashSet;
+use std::time::{Duration, Instant};
 
 use pullback_interp::Array;
 use pullback_ir::rewrite::{ValueMap, copy_inst};
@@ -14,6 +15,9 @@ use super::run::Case;
 
 /// The most candidates tried.
 const BUDGET: usize = 2000;
+
+/// After this time what has been found is small enough; large programs take long to compare.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 enum Edit {
     /// Return these values alone.
@@ -28,10 +32,13 @@ enum Edit {
 pub fn shrink(case: Case, fails: &dyn Fn(&Case) -> bool) -> Case {
     let mut best = case;
     let mut budget = BUDGET;
+    let start = Instant::now();
     'search: loop {
         for edit in edits(&best) {
-            let Some(left) = budget.checked_sub(1) else { return best };
-            budget = left;
+            if budget == 0 || start.elapsed() > PATIENCE {
+                return best;
+            }
+            budget -= 1;
             if let Some(smaller) = apply(&best, &edit)
                 && size(&smaller) < size(&best)
                 && fails(&smaller)

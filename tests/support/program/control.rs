@@ -6,6 +6,7 @@ use pullback_ir::rewrite::{ValueMap, copy_inst, copy_params};
 use pullback_ir::{Builder, Checkpointing, CustomRule, DType, Function, Op, ScanSpec, Shape, Type, Value, WhileSpec};
 
 use super::super::run::{float_params, verified};
+use super::super::smooth;
 use super::super::templates::templates;
 use super::{Config, Generator};
 
@@ -60,18 +61,32 @@ impl<'m> Generator<'_, 'm> {
         self.depth < MAX_DEPTH
     }
 
-    pub(super) fn scan(&mut self) -> Option<Vec<Value>> {
+    /// A loop of at least one iteration over what there is, or if all of it is large, over the mean of the first parameter.
+    pub(super) fn some_loop(&mut self) -> Vec<Value> {
+        if self.some(1, 1).is_empty() {
+            let x = self.pool[0];
+            let shape = self.b.shape(x);
+            let sum = self.b.reduce_add(x, (0..shape.rank()).collect::<Vec<_>>());
+            self.pool.push(smooth::scale(&self.b, sum, 1.0 / shape.elements().max(1) as f64));
+        }
+        let results = if self.rng.chance(0.5) { self.scan(1) } else { self.while_loop(1) };
+        results.expect("there is a value small enough to be the state")
+    }
+
+    /// A `scan` of so many iterations at least.
+    pub(super) fn scan(&mut self, least: usize) -> Option<Vec<Value>> {
         let consts = self.some(0, 2);
         let carry = self.some(1, 2);
         if carry.is_empty() {
             return None;
         }
         let scanned = self.pick(|ty| {
-            ty.shape.extent(0).is_some_and(|extent| extent <= MAX_LENGTH) && ty.elements() <= 4 * MAX_ELEMENTS
+            ty.shape.extent(0).is_some_and(|extent| (least..=MAX_LENGTH).contains(&extent))
+                && ty.elements() <= 4 * MAX_ELEMENTS
         });
         let length = match scanned {
             Some(xs) => self.b.shape(xs).extent(0)?,
-            None => self.rng.below(MAX_LENGTH),
+            None => least + self.rng.below(MAX_LENGTH - least),
         };
         let mut xs: Vec<Value> = scanned.into_iter().collect();
         if self.rng.chance(0.3) {
@@ -102,8 +117,8 @@ impl<'m> Generator<'_, 'm> {
         Some(self.b.scan(spec, &[consts, carry, xs].concat(), body))
     }
 
-    /// With a bound, so that it ends and has a gradient.
-    pub(super) fn while_loop(&mut self) -> Option<Vec<Value>> {
+    /// With a bound of so much at least, so that it ends and has a gradient.
+    pub(super) fn while_loop(&mut self, least: usize) -> Option<Vec<Value>> {
         let consts = self.some(0, 2);
         let carry = self.some(1, 3);
         if carry.is_empty() {
@@ -113,7 +128,7 @@ impl<'m> Generator<'_, 'm> {
         let (params, carry_types) = (self.types_of(&args), self.types_of(&carry));
         let cond = self.region(&params, |inner| inner.values_of(&[Type::scalar(DType::Bool)]));
         let body = self.region(&params, |inner| inner.values_of(&carry_types));
-        let spec = WhileSpec { consts: consts.len(), bound: Some(self.rng.below(MAX_LENGTH)) };
+        let spec = WhileSpec { consts: consts.len(), bound: Some(least + self.rng.below(MAX_LENGTH - least)) };
         Some(self.b.while_loop(spec, &args, cond, body))
     }
 
