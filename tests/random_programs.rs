@@ -50,11 +50,11 @@ use support::work::check_work;
 /// Programs of the full run.
 const PROGRAMS: u64 = 2500;
 
-/// The share of elements that have a tight tolerance, by the specification.
-const TIGHT: f64 = 0.9;
-
 /// How many of them have a loop, at least.
 const WITH_LOOPS: usize = 2000;
+
+/// The share of elements that have a tight tolerance, by the specification.
+const TIGHT: f64 = 0.9;
 
 #[test]
 fn a_few_random_programs_agree() {
