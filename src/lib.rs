@@ -53,7 +53,8 @@ pub use stage::Stage;
 /// What most programs need, to be imported whole.
 pub mod prelude {
     pub use crate::{
-        ArgMut, ArgRef, Checkpointing, Conv, DType, Executable, FuncId, Fusion, Graph, Module, Options, OutOfBounds, Padding,
-        Scan, Tensor, Tree, Triangular, Verified, Window, compile, grad, nn, optim, rng, trace, value_and_grad, verify,
+        ArgMut, ArgRef, Checkpointing, Conv, DType, Executable, FuncId, Fusion, Graph, Module, Options, OutOfBounds,
+        Padding, Scan, Tensor, Tree, Triangular, Verified, Window, compile, grad, nn, optim, rng, trace,
+        value_and_grad, verify,
     };
 }

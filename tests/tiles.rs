@@ -65,8 +65,8 @@ fn check(module: &Module, wrt: &[&str]) {
 }
 
 fn position(function: &pullback::Function, name: &str) -> usize {
-    let named = |&param: &_| function.value_name(param).is_some_and(|found| &**found == name);
-    function.params().iter().position(|param| named(param)).unwrap()
+    let named = |param: &pullback::ir::Value| function.value_name(*param).is_some_and(|found| &**found == name);
+    function.params().iter().position(named).unwrap()
 }
 
 /// How many parallel loops there are in the loop program of a gradient.

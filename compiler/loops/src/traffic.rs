@@ -109,6 +109,11 @@ impl<'a> Counts<'a> {
                 Stmt::Store(Place { buffer, .. }, var) => self.store(*buffer, times * self.lanes(*var)),
                 Stmt::For(inner) => self.stmts(&inner.body, times * trips(inner)),
                 Stmt::If(inner) => self.stmts(&inner.body, times),
+                Stmt::Pack(pack) => {
+                    let elements = times * pack.k as u128 * pack.n as u128;
+                    self.load(pack.from.buffer, elements);
+                    self.store(pack.to.buffer, elements);
+                }
                 Stmt::Gemm(gemm) => self.gemm(gemm, times),
                 Stmt::Call(call) => self.call(call, times),
                 Stmt::Bind(_) => {}
@@ -147,7 +152,7 @@ impl<'a> Counts<'a> {
     fn gemm(&mut self, gemm: &Gemm, times: u128) {
         let (m, n, k) = (gemm.m as u128, gemm.n as u128, gemm.k as u128);
         self.load(gemm.lhs.buffer, times * m * k);
-        self.load(gemm.rhs.buffer, times * k * n);
+        self.load(gemm.rhs.buffer(), times * k * n);
         if gemm.accumulate {
             self.load(gemm.out.buffer, times * m * n);
         }
