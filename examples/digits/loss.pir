@@ -32,39 +32,40 @@ func @loss(%images: f32[32,64], %labels: i32[32], %w1: f32[64,128], %b1: f32[128
   %27 = compare eq %25, %26 : bool[32,10]
   %28 = reduce max %logits, axes=[1] : f32[32]
   %29 = reshape %28 : f32[32,1]
-  %30 = reshape %29 : f32[32]
-  %31 = broadcast %30, dims=[0] : f32[32,10]
-  %32 = sub %logits, %31 : f32[32,10]
-  %33 = exp %32 : f32[32,10]
-  %34 = reduce add %33, axes=[1] : f32[32]
-  %35 = reshape %34 : f32[32,1]
-  %36 = log %35 : f32[32,1]
-  %37 = reshape %36 : f32[32]
-  %38 = broadcast %37, dims=[0] : f32[32,10]
-  %39 = sub %32, %38 : f32[32,10]
-  %40 = constant 0.0 : f32[32,10]
-  %41 = select %27, %39, %40 : f32[32,10]
-  %42 = reduce add %41, axes=[1] : f32[32]
-  %43 = reduce add %42, axes=[0] : f32
-  %44 = constant 32.0 : f32
-  %45 = div %43, %44 : f32
-  %loss = neg %45 : f32
-  %46 = reduce max %logits, axes=[1] : f32[32]
-  %47 = reshape %46 : f32[32,1]
-  %48 = reshape %47 : f32[32]
-  %49 = broadcast %48, dims=[0] : f32[32,10]
-  %50 = compare eq %logits, %49 : bool[32,10]
-  %51 = iota axis=0 : i32[10]
-  %52 = reshape %labels : i32[32,1]
-  %53 = reshape %52 : i32[32]
-  %54 = broadcast %53, dims=[0] : i32[32,10]
-  %55 = broadcast %51, dims=[1] : i32[32,10]
-  %56 = compare eq %54, %55 : bool[32,10]
-  %57 = and %50, %56 : bool[32,10]
-  %58 = reduce or %57, axes=[1] : bool[32]
-  %59 = convert %58 : f32[32]
-  %60 = reduce add %59, axes=[0] : f32
-  %61 = constant 32.0 : f32
-  %accuracy = div %60, %61 : f32
+  %30 = stop_gradient %29 : f32[32,1]
+  %31 = reshape %30 : f32[32]
+  %32 = broadcast %31, dims=[0] : f32[32,10]
+  %33 = sub %logits, %32 : f32[32,10]
+  %34 = exp %33 : f32[32,10]
+  %35 = reduce add %34, axes=[1] : f32[32]
+  %36 = reshape %35 : f32[32,1]
+  %37 = log %36 : f32[32,1]
+  %38 = reshape %37 : f32[32]
+  %39 = broadcast %38, dims=[0] : f32[32,10]
+  %40 = sub %33, %39 : f32[32,10]
+  %41 = constant 0.0 : f32[32,10]
+  %42 = select %27, %40, %41 : f32[32,10]
+  %43 = reduce add %42, axes=[1] : f32[32]
+  %44 = reduce add %43, axes=[0] : f32
+  %45 = constant 32.0 : f32
+  %46 = div %44, %45 : f32
+  %loss = neg %46 : f32
+  %47 = reduce max %logits, axes=[1] : f32[32]
+  %48 = reshape %47 : f32[32,1]
+  %49 = reshape %48 : f32[32]
+  %50 = broadcast %49, dims=[0] : f32[32,10]
+  %51 = compare eq %logits, %50 : bool[32,10]
+  %52 = iota axis=0 : i32[10]
+  %53 = reshape %labels : i32[32,1]
+  %54 = reshape %53 : i32[32]
+  %55 = broadcast %54, dims=[0] : i32[32,10]
+  %56 = broadcast %52, dims=[1] : i32[32,10]
+  %57 = compare eq %55, %56 : bool[32,10]
+  %58 = and %51, %57 : bool[32,10]
+  %59 = reduce or %58, axes=[1] : bool[32]
+  %60 = convert %59 : f32[32]
+  %61 = reduce add %60, axes=[0] : f32
+  %62 = constant 32.0 : f32
+  %accuracy = div %61, %62 : f32
   return %loss, %accuracy
 }
