@@ -1,6 +1,6 @@
 //! The algorithm behind [`fuse`](super::fuse): one pass from the last instruction to the first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use cranelift_entity::packed_option::PackedOption;
 use cranelift_entity::{EntitySet, SecondaryMap};
@@ -15,8 +15,11 @@ use crate::pass::Error;
 /// Lowering recurses over values that are not stored; a longer chain of them is cut by a store.
 const MAX_CHAIN: u32 = 96;
 
-/// The longest chain of values recomputed in each region that needs it.
+/// The most operations in a row that are evaluated anew in each region that needs them.
 const MAX_RECOMPUTED: u32 = 4;
+
+/// A view that has this many times the bytes of what it is a view of costs nothing to read: what it reads stays in a cache.
+const MIN_BROADCAST: usize = 8;
 
 /// The most cheap operations in a row that may be evaluated more than once per position.
 const MAX_REPEATED: u32 = 4;
@@ -40,6 +43,8 @@ pub(super) struct Grouping<'a> {
     stored: EntitySet<Value>,
     /// Length of the longest chain of values that are not stored, from a value towards what is stored.
     chain: SecondaryMap<Value, u32>,
+    /// The most operations in a row, from a value towards what is placed, that are evaluated anew in each region.
+    anew: SecondaryMap<Value, u32>,
     decisions: Vec<Decision>,
 }
 
@@ -56,6 +61,7 @@ impl<'a> Grouping<'a> {
             recomputed: EntitySet::new(),
             stored: EntitySet::new(),
             chain: SecondaryMap::new(),
+            anew: SecondaryMap::new(),
             decisions: Vec::new(),
         }
     }
@@ -104,6 +110,7 @@ impl<'a> Grouping<'a> {
             self.start(inst, value, RegionKind::Loop, "needed in memory");
         } else {
             self.chain[value] = chain;
+            self.anew[value] = self.anew_above(value);
         }
     }
 
@@ -125,11 +132,10 @@ impl<'a> Grouping<'a> {
                 Some(reason) => self.store(inst, value, &consumers, reason),
             };
         }
-        let chain = self.chain_above(value);
-        let reduced = groups.iter().any(|&group| self.reads_memory_alone(group));
-        if !demanded && !reduced && self.is_cheap(inst) && self.is_of_one_value(inst) && chain <= MAX_RECOMPUTED {
+        if !demanded && self.pays_to_recompute(inst, value, &consumers) {
             self.recomputed.insert(inst);
-            self.chain[value] = chain;
+            self.chain[value] = self.chain_above(value);
+            self.anew[value] = 1 + self.anew_above(value);
             return self.decide(value, Verdict::Recomputed, "cheaper to compute again than to store and load");
         }
         let reason = if demanded { "needed in memory" } else { "its consumers are in several regions" };
@@ -313,6 +319,62 @@ impl<'a> Grouping<'a> {
     fn chain_above(&self, value: Value) -> u32 {
         let users = self.uses.by[value].iter().filter_map(|&user| result(self.function, user));
         1 + users.map(|result| self.chain[result]).max().unwrap_or(0)
+    }
+
+    /// The same for operations that are evaluated anew in each region.
+    fn anew_above(&self, value: Value) -> u32 {
+        let users = self.uses.by[value].iter().filter_map(|&user| result(self.function, user));
+        users.map(|result| self.anew[result]).max().unwrap_or(0)
+    }
+
+    /// Whether regions that need a value had better compute it again than load it, all things counted in bytes.
+    fn pays_to_recompute(&self, inst: Inst, value: Value, consumers: &[Consumer]) -> bool {
+        let groups = groups_of(consumers);
+        if !self.is_cheap(inst)
+            || self.anew_above(value) >= MAX_RECOMPUTED
+            || self.chain_above(value) >= MAX_CHAIN
+            || groups.iter().any(|&group| self.reads_memory_alone(group))
+        {
+            return false;
+        }
+        // Where a position is needed many times, each is a load if the value is stored, and all that is computed anew if it is not.
+        let repeats = consumers.iter().any(|consumer| consumer.often || consumer.place.repeated > 0);
+        if repeats && self.anew_above(value) > 0 {
+            return false;
+        }
+        if self.is_of_one_value(inst) {
+            return true;
+        }
+        let bytes = self.function.ty(value).bytes();
+        let bases: BTreeSet<Value> = self.bases(inst).collect();
+        let sizes = bases.iter().map(|&base| self.function.ty(base).bytes().min(bytes));
+        let small = |base: Value| self.function.ty(base).bytes() <= bytes / MIN_BROADCAST;
+        // What is in registers of one region now would have to be stored for the others: the same is lost as is won.
+        let at_most_one_lost = bases.iter().filter(|&&base| !small(base) && !self.is_in_memory(base)).count() <= 1;
+        let (operands, regions) = (sizes.sum::<usize>(), groups.len());
+        !repeats && at_most_one_lost && regions * operands <= (regions + 1) * bytes + operands
+    }
+
+    /// The values that the operands of an instruction are views of, but for splats.
+    fn bases(&self, inst: Inst) -> impl Iterator<Item = Value> + '_ {
+        self.reads(inst).map(|mut value| {
+            while let Some(def) = self.function.def_inst(value)
+                && role(self.function, def) == Role::Free
+                && let Some(&viewed) = self.function.args(def).first()
+            {
+                value = viewed;
+            }
+            value
+        })
+    }
+
+    /// Whether a value is in memory whatever becomes of its consumers.
+    fn is_in_memory(&self, value: Value) -> bool {
+        self.is_demanded(value)
+            || self.function.def_inst(value).is_none_or(|def| match role(self.function, def) {
+                Role::Assembling | Role::Contraction | Role::Control | Role::Array => true,
+                Role::Free | Role::Elementwise | Role::Gathering | Role::Reducing | Role::Alias | Role::Call => false,
+            })
     }
 
     /// Whether all operands but splats are one value: recomputing then reads no more memory than reading the result.

@@ -10,8 +10,8 @@
 //! * *free*: broadcast, transpose, reverse, slice, dynamic slice, windows, a reshape by unit axes, a splat or `iota`. It computes nothing but an index, so each
 //!   region that needs it evaluates it anew;
 //! * *member* of one region: elementwise operations, gathers, reductions and small contractions;
-//! * *recomputed*: a cheap elementwise operation of one value, evaluated anew in every region that needs it when that is below the cost of a
-//!   store and a load (the mask of a relu, `1 - y²`);
+//! * *recomputed*: a cheap elementwise operation, evaluated anew in every region that needs it when its operands are fewer bytes to read than
+//!   the result to write and read (the mask of a relu, `1 - y²`, the difference of points and centroids);
 //! * *alias*: any other reshape: the operand's memory under another shape;
 //! * *assembling*: a result written in parts, such as a pad, an update or a scatter, with what its parts are made of; or by a routine of the runtime, whose
 //!   operands are in memory;
