@@ -39,7 +39,7 @@ use pullback_optimize::pipeline::ALL;
 use pullback_optimize::{Pass, optimize};
 use support::differences::{central_difference, inner_products};
 use support::inputs::{Mood, array, uniform};
-use support::jit::{run_baseline, run_jit, run_unfused, run_unoptimized};
+use support::jit::{run_baseline, run_cut, run_jit, run_unfused, run_unoptimized};
 use support::program::{Config, random_program, random_program_with_loop};
 use support::rng::Rng;
 use support::run::{Case, float_params, verified};
@@ -396,13 +396,14 @@ fn check_case(seed: u64, case: &Case, what: &str, passes: &[&Pass], counts: &mut
         compare(case, run(case), pass.name, &(pass.name.to_owned(), &run))?;
     }
     // Each compilation takes milliseconds, so that the options other than the usual ones take turns.
-    let unusual: [Route<'_>; 3] = [
+    let unusual: [Route<'_>; 4] = [
+        ("compiler with the smallest tiles".into(), &run_cut),
         ("compiler without fusion".into(), &run_unfused),
         ("compiler without passes".into(), &run_unoptimized),
         ("compiler for any processor".into(), &run_baseline),
     ];
     let routes: [Route<'_>; 2] = [("pipeline".into(), &run_pipeline), ("compiler".into(), &run_jit)];
-    for route in routes.iter().chain(&unusual[seed as usize % 3..][..1]) {
+    for route in routes.iter().chain(&unusual[seed as usize % 4..][..1]) {
         compare(case, (route.1)(case), &route.0, route)?;
     }
     Ok(bounds.expected)

@@ -1,7 +1,7 @@
 //! Running a case through the compiler.
 
-use pullback::Options;
 use pullback::codegen::Features;
+use pullback::{Cutting, Options};
 use pullback_interp::Array;
 use pullback_optimize::Pass;
 use pullback_optimize::fuse::Fusion;
@@ -34,4 +34,12 @@ pub fn run_baseline(case: &Case) -> Result<Vec<Array>, String> {
 pub fn run_unoptimized(case: &Case) -> Result<Vec<Array>, String> {
     const PASSES: &[&Pass] = &[&INLINE_CALLS];
     run_with(case, &Options { passes: PASSES, verify_each: true, ..Options::default() })
+}
+
+/// The results of machine code whose values are cut into the smallest tiles, on two threads; on one it has to give the same bits.
+pub fn run_cut(case: &Case) -> Result<Vec<Array>, String> {
+    let run = |threads| run_with(case, &Options { cutting: Cutting::EVERYTHING, threads, ..Options::default() });
+    let found = run(2)?;
+    let bits = |arrays: &[Array]| arrays.iter().map(|array| format!("{:?}", array.elements)).collect::<Vec<_>>();
+    if bits(&found) == bits(&run(1)?) { Ok(found) } else { Err("the bits depend on the number of threads".into()) }
 }
