@@ -27,6 +27,14 @@ pub struct Timing {
     pub time: Duration,
     /// Instructions before and after, for passes.
     pub instructions: Option<(usize, usize)>,
+    /// For a kernel that does the same as one before it: the name of that one, whose machine code runs both, so that there was nothing to generate.
+    pub same_as: Option<String>,
+}
+
+impl Timing {
+    fn new(stage: &'static str, part: impl Into<String>, time: Duration) -> Self {
+        Self { stage, part: part.into(), time, instructions: None, same_as: None }
+    }
 }
 
 /// What a compilation did.
@@ -44,7 +52,7 @@ impl Report {
     fn stage<T>(&mut self, stage: &'static str, run: impl FnOnce(&mut Self) -> Result<T, Error>) -> Result<T, Error> {
         let start = Instant::now();
         let result = run(self)?;
-        self.timings.push(Timing { stage, part: String::new(), time: start.elapsed(), instructions: None });
+        self.timings.push(Timing::new(stage, "", start.elapsed()));
         Ok(result)
     }
 
@@ -60,9 +68,10 @@ impl fmt::Display for Report {
         for timing in &self.timings {
             let name = if timing.part.is_empty() { timing.stage.into() } else { format!("  {}", timing.part) };
             write!(f, "{name:<44} {:>10.3} ms", timing.time.as_secs_f64() * 1e3)?;
-            match timing.instructions {
-                Some((before, after)) => writeln!(f, "  {before} -> {after} instructions")?,
-                None => writeln!(f)?,
+            match (timing.instructions, &timing.same_as) {
+                (Some((before, after)), _) => writeln!(f, "  {before} -> {after} instructions")?,
+                (None, Some(other)) => writeln!(f, "  the same as {other}")?,
+                (None, None) => writeln!(f)?,
             }
         }
         writeln!(f, "{:<44} {:>10.3} ms", "total", self.total().as_secs_f64() * 1e3)?;
@@ -97,10 +106,8 @@ pub fn compile_with_report(
     let compiled = report.stage("generate", |report| {
         let compiled = generate(function, &program, options, false)?;
         report.timings.extend(compiled.timings.kernels.iter().map(|kernel| Timing {
-            stage: "generate",
-            part: kernel.name.to_string(),
-            time: kernel.emit + kernel.compile,
-            instructions: None,
+            same_as: kernel.same_as.clone(),
+            ..Timing::new("generate", &*kernel.name, kernel.emit + kernel.compile)
         }));
         Ok(compiled)
     })?;
@@ -212,7 +219,7 @@ fn optimize(
     let pipeline = PipelineOptions { verify_between: options.verify_each, limit, ..PipelineOptions::default() };
     let optimized = run_pipeline(m, func, options.passes, &pipeline, &mut |pass, before, after, time| {
         let instructions = Some((before.insts().len(), after.insts().len()));
-        report.timings.push(Timing { stage: "optimize", part: pass.name.into(), time, instructions });
+        report.timings.push(Timing { instructions, ..Timing::new("optimize", pass.name, time) });
     })?;
     Ok(optimized.module)
 }

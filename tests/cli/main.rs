@@ -469,6 +469,23 @@ fn timings_go_to_the_standard_error() {
 }
 
 #[test]
+fn timings_tell_which_kernels_do_the_same() {
+    let folder = folder("same");
+    let chain = "func @chain(%x: f32[40,40], %w: f32[40,40]) -> f32[40,40] {
+  %a = dot %x, %w, contract=[1]x[0] : f32[40,40]
+  %b = dot %a, %w, contract=[1]x[0] : f32[40,40]
+  %c = dot %b, %w, contract=[1]x[0] : f32[40,40]
+  return %c
+}
+";
+    fs::write(folder.join("chain.pir"), chain).unwrap();
+    let Output { code, err, .. } = pullback(&folder, &["dump", "chain.pir", "--timings"], "");
+    assert_eq!(code, 0, "{err}");
+    let same: Vec<&str> = err.lines().map(str::trim).filter(|line| line.ends_with(" as a")).collect();
+    assert!(matches!(same[..], [b, c] if b.starts_with("b ") && c.starts_with("c ")), "{err}");
+}
+
+#[test]
 fn text_tests_pass_fail_and_are_blessed_on_demand() {
     let folder = folder("tests");
     let write = |name: &str, text: &str| fs::write(folder.join(name), text).unwrap();

@@ -193,8 +193,12 @@ fn timings(before: &[(&str, Duration)], report: &Report) -> Table {
     // The differentiation is done before, so that its mistakes point into the file.
     for timing in report.timings.iter().filter(|timing| timing.stage != "differentiate") {
         let step = if timing.part.is_empty() { timing.stage.into() } else { format!("  {}", timing.part) };
-        let change = timing.instructions.map(|(before, after)| format!("{before} -> {after}")).unwrap_or_default();
-        table.add_row([step, ms(timing.time), change]);
+        let remark = match (timing.instructions, &timing.same_as) {
+            (Some((before, after)), _) => format!("{before} -> {after}"),
+            (None, Some(other)) => format!("as {other}"),
+            (None, None) => String::new(),
+        };
+        table.add_row([step, ms(timing.time), remark]);
     }
     let total = report.total() + before.iter().map(|(_, time)| *time).sum::<Duration>();
     table.add_row(["total".to_string(), ms(total), String::new()]);

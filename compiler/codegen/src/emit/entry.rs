@@ -15,6 +15,7 @@ use pullback_ir::DType;
 use pullback_loops::{Branch, Index, Kernel, Loop, Place, Program, Step, Stmt, VarType, While};
 
 use super::kernel::{Counter, Emitter, Environment};
+use super::sharing::Pointer;
 use crate::error::Error;
 
 /// The most statements of a kernel that is emitted in place.
@@ -116,24 +117,47 @@ fn size_in_place(body: &[Stmt]) -> Option<usize> {
 #[derive(Default)]
 pub(super) struct Callees {
     /// The kernels that are functions, by name.
-    pub(super) kernels: BTreeMap<Arc<str>, FuncRef>,
+    pub(super) kernels: BTreeMap<Arc<str>, Callee>,
     /// The bodies of parallel loops, by counter.
     pub(super) loops: BTreeMap<Index, FuncRef>,
     /// The runtime's [`pullback_parallel`](pullback_runtime::pool::pullback_parallel).
     pub(super) parallel: Option<FuncRef>,
 }
 
-/// Emits the entry into an empty function `fn(table)`.
+/// A function that runs a kernel.
+pub(super) struct Callee {
+    pub(super) function: FuncRef,
+    /// What it is called with for this kernel, if it runs several.
+    pub(super) pointers: Option<Arc<[Pointer]>>,
+}
+
+/// Emits steps that nothing is around into an empty function `fn(table)`.
 pub(super) fn emit(
     env: &Environment<'_>,
     callees: &Callees,
+    steps: &[Step],
     builder: FunctionBuilder<'_>,
     config: TargetFrontendConfig,
 ) -> Result<(), Error> {
     let (emitter, _) = Emitter::begin(env, builder)?;
     let mut entry = Entry { emitter, callees, around: Vec::new() };
-    entry.steps(&env.program.body)?;
+    entry.steps(steps)?;
     entry.emitter.finish(config);
+    Ok(())
+}
+
+/// Emits calls of functions `fn(table)` into an empty function `fn(table)`.
+pub(super) fn emit_parts(
+    env: &Environment<'_>,
+    parts: &[FuncRef],
+    builder: FunctionBuilder<'_>,
+    config: TargetFrontendConfig,
+) -> Result<(), Error> {
+    let (mut emitter, _) = Emitter::begin(env, builder)?;
+    for &part in parts {
+        emitter.builder.ins().call(part, &[emitter.table]);
+    }
+    emitter.finish(config);
     Ok(())
 }
 
@@ -159,13 +183,17 @@ impl Entry<'_, '_> {
     }
 
     fn kernel(&mut self, kernel: &Kernel) -> Result<(), Error> {
-        let Some(&callee) = self.callees.kernels.get(&kernel.name) else {
+        let callees = self.callees;
+        let Some(callee) = callees.kernels.get(&kernel.name) else {
             return self.emitter.kernel(kernel, self.around.len());
         };
         let mut arguments = vec![self.emitter.table];
         arguments.extend(self.emitter.local);
         arguments.extend(&self.around);
-        self.emitter.builder.ins().call(callee, &arguments);
+        if let Some(pointers) = &callee.pointers {
+            arguments.extend(self.emitter.pointers(pointers)?);
+        }
+        self.emitter.builder.ins().call(callee.function, &arguments);
         Ok(())
     }
 

@@ -8,6 +8,7 @@ use cranelift_frontend::FunctionBuilder;
 use pullback_ir::{DType, Scalar};
 use pullback_loops::{Buffer, Expr, For, Index, Kernel, Program, Space, Stmt, Var, VarType};
 
+use super::sharing::{Pointer, is_readonly};
 use super::{Imports, Settings};
 use crate::error::Error;
 use crate::layout::Layout;
@@ -64,10 +65,12 @@ pub(super) struct Emitter<'a, 'f> {
 }
 
 /// Emits a kernel into an empty function `fn(table, counter…)`, in a parallel loop `fn(table, local, counter…)`, of the counters `around` it, outermost first, each with the number of its iterations.
+/// Where `pointers` are given, the function takes them behind the counters, and finds its buffers by them; with each comes whether nothing stores to what it is to.
 pub(super) fn emit(
     env: &Environment<'_>,
     kernel: &Kernel,
     around: &[(Index, i64)],
+    pointers: Option<(&[Pointer], &[bool])>,
     builder: FunctionBuilder<'_>,
     config: TargetFrontendConfig,
 ) -> Result<(), Error> {
@@ -75,7 +78,16 @@ pub(super) fn emit(
     for (depth, (&(index, extent), &value)) in around.iter().zip(&params).enumerate() {
         emitter.counters.insert(index, Counter { value: Some(value), last: extent - 1, depth });
     }
-    emitter.kernel(kernel, around.len())?;
+    match pointers {
+        None => emitter.kernel(kernel, around.len())?,
+        Some((pointers, readonly)) => {
+            let params = params.into_iter().skip(around.len());
+            for ((&pointer, &readonly), param) in pointers.iter().zip(readonly).zip(params) {
+                emitter.take_base(pointer, param, readonly);
+            }
+            emitter.statements(&kernel.body, around.len())?;
+        }
+    }
     emitter.finish(config);
     Ok(())
 }
@@ -149,10 +161,10 @@ impl<'a, 'f> Emitter<'a, 'f> {
         let Some(data) = self.env.program.buffers.get(buffer) else {
             return self.bug(format!("there is no buffer {buffer}"));
         };
-        let (origin, readonly) = match data.space {
-            Space::Input(_) | Space::Constant(_) => (0, true),
-            Space::Output(_) => (0, false),
-            Space::Arena(offset) | Space::Local(offset) => (offset as i64, false),
+        let readonly = is_readonly(self.env.program, buffer);
+        let origin = match data.space {
+            Space::Input(_) | Space::Constant(_) | Space::Output(_) => 0,
+            Space::Arena(offset) | Space::Local(offset) => offset as i64,
         };
         let pointer = match (&data.space, self.local) {
             (Space::Local(_), Some(local)) => local,
@@ -163,6 +175,29 @@ impl<'a, 'f> Emitter<'a, 'f> {
         };
         self.bases.insert(buffer, Base { pointer, origin, readonly });
         Ok(())
+    }
+
+    /// Reaches a buffer from a pointer to one of its elements.
+    fn take_base(&mut self, Pointer { buffer, element }: Pointer, pointer: Value, readonly: bool) {
+        let origin = -element * self.element_bytes(buffer);
+        self.bases.insert(buffer, Base { pointer, origin, readonly });
+    }
+
+    /// The pointers that a kernel is called with.
+    pub(super) fn pointers(&mut self, pointers: &[Pointer]) -> Result<Vec<Value>, Error> {
+        let buffers: Vec<Buffer> = pointers.iter().map(|pointer| pointer.buffer).collect();
+        self.load_bases(&buffers)?;
+        let mut values = Vec::with_capacity(pointers.len());
+        for &Pointer { buffer, element } in pointers {
+            let Base { pointer, origin, .. } = self.base(buffer)?;
+            let bytes = origin + element * self.element_bytes(buffer);
+            values.push(if bytes == 0 { pointer } else { self.builder.ins().iadd_imm_s(pointer, bytes) });
+        }
+        Ok(values)
+    }
+
+    fn element_bytes(&self, buffer: Buffer) -> i64 {
+        self.env.program.buffers[buffer].dtype.bytes() as i64
     }
 
     /// A pointer from the table, which nothing stores to.

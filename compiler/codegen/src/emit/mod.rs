@@ -1,12 +1,15 @@
 //! From loop IR to Cranelift IR, over any `cranelift_module::Module`.
 //!
 //! A kernel becomes a function `fn(table, counter…)` of its own, so that a profile or a disassembly shows it by name, and the
-//! entry calls them in order, from loops and branches that are its own (a single kernel is the entry itself). A small kernel
-//! inside a loop is emitted where it would be called. The iterations of a parallel loop are a function, which the runtime calls on several threads, and
+//! entry calls them in order, from loops and branches that are its own (a single kernel is the entry itself; a long program has an
+//! entry in parts). Kernels that do the same are one function, which takes pointers to their buffers. A small kernel inside a loop is
+//! emitted where it would be called. The iterations of a parallel loop are a function, which the runtime calls on several threads, and
 //! kernels inside take the memory of their worker too. One file per concern:
 //!
-//! * [`entry`]: control flow between kernels. [`parallel`]: parallel loops. [`kernel`]: functions, the buffers' pointers, variables. [`nest`]: statements and loops.
-//! * [`call`]: calls of the runtime's routines. [`product`]: matrix products. [`memory`]: addresses, loads and stores. [`expr`]: the arms of `Expr`, `Unary`, `Binary`.
+//! * [`entry`]: control flow between kernels. [`parallel`]: parallel loops. [`sharing`]: which kernels do the same. [`machine`]:
+//!   machine code of functions.
+//! * [`kernel`]: functions, the buffers' pointers, variables. [`nest`]: statements and loops. [`memory`]: addresses, loads and stores.
+//!   [`call`]: calls of the runtime's routines. [`product`]: matrix products. [`expr`]: the arms of `Expr`, `Unary`, `Binary`.
 //! * [`integer`]: integer arithmetic that does not trap. [`convert`]: conversions. [`lanes`]: constants, splats, positions,
 //!   reductions over lanes.
 //! * Elementwise functions of floats are [`crate::math`].
@@ -26,18 +29,19 @@ mod expr;
 mod integer;
 mod kernel;
 mod lanes;
+mod machine;
 mod memory;
 mod nest;
 mod parallel;
 mod product;
+mod sharing;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use cranelift_codegen::ir::{AbiParam, ExternalName, FuncRef, Function, UserFuncName, types};
-use cranelift_codegen::{CompiledCode, Context, FinalizedRelocTarget};
+use cranelift_codegen::ir::{AbiParam, FuncRef, Function, UserFuncName, types};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use cranelift_module::{FuncId, Linkage, Module};
 use pullback_loops::{Index, Kernel, Loop, Program, Step, step};
@@ -46,15 +50,23 @@ use pullback_runtime::pool;
 use crate::error::Error;
 use crate::layout::Layout;
 use crate::math::externs::ExternTable;
-use entry::{Callees, Surrounded};
+use entry::{Callee, Callees, Surrounded};
+use machine::{Machine, Pending};
 pub(crate) use parallel::workers;
+use sharing::{Group, Pointer};
+
+/// The most instructions of functions that wait to be compiled: the threads have enough to do, and memory stays bounded.
+const MAX_WAITING: usize = 1 << 17;
+
+/// The most steps of one function: the time to compile one grows faster than its size, and several are compiled at once.
+const MAX_STEPS: usize = 256;
 
 /// What emission is told.
 #[derive(Clone, Copy)]
 pub(crate) struct Settings {
     /// Whether the target fuses multiply and add.
     pub(crate) fma: bool,
-    /// Threads for matrix products, 0 for all.
+    /// Threads for matrix products and for compiling, 0 for all.
     pub(crate) threads: usize,
     /// The most workers of a parallel loop, as [`workers`] says.
     pub(crate) workers: usize,
@@ -75,6 +87,8 @@ pub struct KernelTiming {
     pub compile: Duration,
     /// The size of the machine code.
     pub code_bytes: usize,
+    /// For a kernel that does the same as one before: the name of that one, the function of which runs both. There was nothing to do then.
+    pub same_as: Option<String>,
 }
 
 /// What became of a program.
@@ -111,10 +125,16 @@ impl Imports {
 
 /// Everything around the function under construction.
 struct Session<'a> {
+    program: &'a Program,
+    layout: &'a Layout,
+    imports: &'a Imports,
     module: &'a mut dyn Module,
-    context: Context,
+    /// The function under construction.
+    function: Function,
     builder_context: FunctionBuilderContext,
     settings: Settings,
+    /// Functions that are to be compiled, in order, and the number of their instructions.
+    waiting: (Vec<Pending>, usize),
     emitted: Emitted,
 }
 
@@ -126,41 +146,103 @@ pub(crate) fn emit_program(
     module: &mut dyn Module,
 ) -> Result<Emitted, Error> {
     let imports = Imports::declare(module)?;
-    let context = module.make_context();
     let emitted = Emitted { entry: FuncId::from_u32(0), timings: Vec::new(), clif: String::new(), asm: String::new() };
-    let builder_context = FunctionBuilderContext::new();
-    let mut session = Session { module, context, builder_context, settings, emitted };
+    let mut session = Session {
+        program,
+        layout,
+        imports: &imports,
+        module,
+        function: Function::new(),
+        builder_context: FunctionBuilderContext::new(),
+        settings,
+        waiting: (Vec::new(), 0),
+        emitted,
+    };
     let functions = entry::Functions::of(program);
+    let groups = sharing::groups(program, &functions.kernels);
     let mut done = Functions::default();
-    for kernel in &functions.kernels {
-        let id = session.kernel(program, kernel, layout, &imports)?;
-        done.kernels.insert(Arc::clone(&kernel.inner.name), id);
+    for group in &groups {
+        let id = session.kernels(&functions.kernels, group)?;
+        for (number, pointers) in &group.members {
+            let pointers = (group.members.len() > 1).then(|| Arc::clone(pointers));
+            done.kernels.insert(Arc::clone(&functions.kernels[*number].inner.name), Runner { id, pointers });
+        }
     }
     for (number, parallel) in functions.loops.iter().enumerate() {
-        let id = session.body(program, (number, parallel), &done, layout, &imports)?;
+        let id = session.body(number, parallel, &done)?;
         done.loops.insert(parallel.inner.index, id);
     }
     session.emitted.entry = match (&program.body[..], &functions.kernels[..]) {
-        ([Step::Kernel(_)], [only]) => done.kernels[&only.inner.name],
-        (_, _) => session.entry(program, &done, layout, &imports)?,
+        ([Step::Kernel(_)], [only]) => done.kernels[&only.inner.name].id,
+        (steps, _) if steps.len() <= MAX_STEPS => session.steps(None, steps, &done)?,
+        (steps, _) => {
+            let parts = steps.chunks(MAX_STEPS).enumerate();
+            let parts = parts.map(|(part, steps)| session.steps(Some(part), steps, &done));
+            let parts = parts.collect::<Result<Vec<FuncId>, Error>>()?;
+            session.entry_of_parts(&parts)?
+        }
     };
-    Ok(session.emitted)
+    session.compile()?;
+    let mut emitted = session.emitted;
+    emitted.timings = by_kernel(emitted.timings, &groups, &functions.kernels);
+    Ok(emitted)
+}
+
+/// One row per kernel, in order, of rows for the functions, which are those of the groups and then others.
+fn by_kernel(functions: Vec<KernelTiming>, groups: &[Group], kernels: &[Surrounded<'_, Kernel>]) -> Vec<KernelTiming> {
+    let mut rows: Vec<(usize, KernelTiming)> = Vec::with_capacity(kernels.len());
+    let mut functions = functions.into_iter();
+    for (group, row) in groups.iter().zip(&mut functions) {
+        let (name, code_bytes) = (row.name.clone(), row.code_bytes);
+        for &(number, _) in &group.members[1..] {
+            let (same_as, none) = (Some(name.clone()), Duration::ZERO);
+            let name = kernels[number].inner.name.to_string();
+            rows.push((number, KernelTiming { name, emit: none, compile: none, code_bytes, same_as }));
+        }
+        rows.extend(group.members.first().map(|&(number, _)| (number, row)));
+    }
+    rows.sort_by_key(|&(number, _)| number);
+    rows.into_iter().map(|(_, row)| row).chain(functions).collect()
+}
+
+/// A function that runs a kernel.
+struct Runner {
+    id: FuncId,
+    /// What it is called with for this kernel, if it runs several.
+    pointers: Option<Arc<[Pointer]>>,
 }
 
 /// The functions that there are.
 #[derive(Default)]
 struct Functions {
     /// By name.
-    kernels: BTreeMap<Arc<str>, FuncId>,
+    kernels: BTreeMap<Arc<str>, Runner>,
     /// The bodies of parallel loops, by counter.
     loops: BTreeMap<Index, FuncId>,
 }
 
 impl Functions {
     /// References to those kernels of some steps that are functions.
-    fn kernels_of(&self, steps: &[Step], module: &mut dyn Module, func: &mut Function) -> BTreeMap<Arc<str>, FuncRef> {
+    fn kernels_of(&self, steps: &[Step], module: &mut dyn Module, func: &mut Function) -> BTreeMap<Arc<str>, Callee> {
+        let mut references: BTreeMap<FuncId, FuncRef> = BTreeMap::new();
         let found = step::kernels(steps).into_iter().filter_map(|kernel| self.kernels.get_key_value(&kernel.name));
-        found.map(|(name, &id)| (Arc::clone(name), declare_far(module, id, func))).collect()
+        let callee = |(name, runner): (&Arc<str>, &Runner)| {
+            let function = *references.entry(runner.id).or_insert_with(|| declare_far(module, runner.id, func));
+            (Arc::clone(name), Callee { function, pointers: runner.pointers.clone() })
+        };
+        found.map(callee).collect()
+    }
+
+    /// Visits those loops of some steps that are functions.
+    fn loops_of(&self, steps: &[Step], visit: &mut impl FnMut(Index, FuncId)) {
+        for step in steps {
+            if let Step::Loop(inner) = step
+                && let Some(&id) = self.loops.get(&inner.index)
+            {
+                visit(inner.index, id);
+            }
+            step.nested().for_each(|steps| self.loops_of(steps, visit));
+        }
     }
 }
 
@@ -180,119 +262,130 @@ impl Session<'_> {
             .module
             .declare_function(symbol, Linkage::Local, &signature)
             .map_err(|error| Error::from_module(symbol, &error))?;
-        self.context.func = Function::with_name_signature(UserFuncName::user(0, id.as_u32()), signature);
+        self.function = Function::with_name_signature(UserFuncName::user(0, id.as_u32()), signature);
         Ok(id)
     }
 
-    fn kernel(
-        &mut self,
-        program: &Program,
-        kernel: &Surrounded<'_, Kernel>,
-        layout: &Layout,
-        imports: &Imports,
-    ) -> Result<FuncId, Error> {
+    /// The function that runs the kernels of a group, under the name of the first.
+    fn kernels(&mut self, kernels: &[Surrounded<'_, Kernel>], group: &Group) -> Result<FuncId, Error> {
         let start = Instant::now();
-        let &Surrounded { inner: kernel, ref around, in_parallel } = kernel;
-        let id = self.begin(&format!("@{}/{}", program.name, kernel.name), in_parallel, around.len())?;
+        let &mut Self { program, layout, imports, settings, .. } = self;
+        let Some(((first, pointers), others)) = group.members.split_first() else {
+            return Err(Error::bug("kernels", "a group of none"));
+        };
+        let &Surrounded { inner: kernel, ref around, in_parallel } = &kernels[*first];
+        let pointers = (!others.is_empty()).then_some((&**pointers, &*group.readonly));
+        let params = around.len() + pointers.map_or(0, |(pointers, _)| pointers.len());
+        let id = self.begin(&format!("@{}/{}", program.name, kernel.name), in_parallel, params)?;
         let config = self.module.target_config();
-        let builder = FunctionBuilder::new(&mut self.context.func, &mut self.builder_context);
+        let builder = FunctionBuilder::new(&mut self.function, &mut self.builder_context);
         let name = &*kernel.name;
         // The threads are busy with other iterations.
-        let threads = if in_parallel { 1 } else { self.settings.threads };
-        let settings = Settings { threads, ..self.settings };
+        let threads = if in_parallel { 1 } else { settings.threads };
+        let settings = Settings { threads, ..settings };
         let environment = kernel::Environment { program, name, layout, imports, settings, in_parallel };
-        kernel::emit(&environment, kernel, around, builder, config)?;
-        self.finish(id, &kernel.name, &kernel.about, start)?;
+        kernel::emit(&environment, kernel, around, pointers, builder, config)?;
+        let mut about = kernel.about.clone();
+        if !others.is_empty() {
+            let names: Vec<&str> = others.iter().map(|&(number, _)| &*kernels[number].inner.name).collect();
+            let _ = write!(about, "\nruns {} too", names.join(", "));
+        }
+        self.finish(id, &kernel.name, about, start)?;
         Ok(id)
     }
 
-    /// The function that runs iterations of a parallel loop, which is the one of this number.
-    fn body(
-        &mut self,
-        program: &Program,
-        (number, parallel): (usize, &Surrounded<'_, Loop>),
-        functions: &Functions,
-        layout: &Layout,
-        imports: &Imports,
-    ) -> Result<FuncId, Error> {
+    /// The function that runs iterations of a parallel loop, which is the one of this number among them.
+    fn body(&mut self, number: usize, parallel: &Surrounded<'_, Loop>, functions: &Functions) -> Result<FuncId, Error> {
         let start = Instant::now();
+        let &mut Self { program, layout, imports, settings, .. } = self;
         let &Surrounded { inner, ref around, .. } = parallel;
         // No name of a kernel has a colon.
         let name = &*format!("parallel:{number}");
         let id = self.begin(&format!("@{}/{name}", program.name), true, parallel::BODY_PARAMS)?;
-        let kernels = functions.kernels_of(&inner.body, self.module, &mut self.context.func);
+        let kernels = functions.kernels_of(&inner.body, self.module, &mut self.function);
         let callees = Callees { kernels, ..Callees::default() };
         let config = self.module.target_config();
-        let builder = FunctionBuilder::new(&mut self.context.func, &mut self.builder_context);
-        let settings = self.settings;
+        let builder = FunctionBuilder::new(&mut self.function, &mut self.builder_context);
         let environment = kernel::Environment { program, name, layout, imports, settings, in_parallel: true };
         parallel::emit(&environment, &callees, inner, around, builder, config)?;
         let kernels: Vec<&str> = step::kernels(&inner.body).into_iter().map(|kernel| &*kernel.name).collect();
-        self.finish(id, name, &format!("iterations that run {}", kernels.join(", ")), start)?;
+        self.finish(id, name, format!("iterations that run {}", kernels.join(", ")), start)?;
         Ok(id)
     }
 
-    /// The function that runs the steps.
-    fn entry(
-        &mut self,
-        program: &Program,
-        functions: &Functions,
-        layout: &Layout,
-        imports: &Imports,
-    ) -> Result<FuncId, Error> {
+    /// The function that runs the steps of a program, or those of a part, which is the one of this number.
+    fn steps(&mut self, part: Option<usize>, steps: &[Step], functions: &Functions) -> Result<FuncId, Error> {
         let start = Instant::now();
-        let id = self.begin(&format!("@{}", program.name), false, 0)?;
-        let (module, func) = (&mut *self.module, &mut self.context.func);
-        let kernels = functions.kernels_of(&program.body, module, func);
-        let loops = functions.loops.iter().map(|(&index, &id)| (index, declare_far(module, id, func))).collect();
-        let parallel = (!functions.loops.is_empty()).then(|| declare_far(module, imports.parallel, func));
+        let &mut Self { program, layout, imports, settings, .. } = self;
+        // No name of a kernel has a colon.
+        let (symbol, name) = match part {
+            None => (format!("@{}", program.name), program.name.to_string()),
+            Some(part) => (format!("@{}/steps:{part}", program.name), format!("steps:{part}")),
+        };
+        let id = self.begin(&symbol, false, 0)?;
+        let (module, func) = (&mut *self.module, &mut self.function);
+        let kernels = functions.kernels_of(steps, module, func);
+        let mut loops = BTreeMap::new();
+        functions.loops_of(steps, &mut |index, id| {
+            loops.insert(index, declare_far(module, id, func));
+        });
+        let parallel = (!loops.is_empty()).then(|| declare_far(module, imports.parallel, func));
         let callees = Callees { kernels, loops, parallel };
         let config = self.module.target_config();
-        let builder = FunctionBuilder::new(&mut self.context.func, &mut self.builder_context);
-        let (name, settings) = (&*program.name, self.settings);
-        let environment = kernel::Environment { program, name, layout, imports, settings, in_parallel: false };
-        entry::emit(&environment, &callees, builder, config)?;
-        self.finish(id, &program.name, "runs the kernels", start)?;
+        let builder = FunctionBuilder::new(&mut self.function, &mut self.builder_context);
+        let environment = kernel::Environment { program, name: &name, layout, imports, settings, in_parallel: false };
+        entry::emit(&environment, &callees, steps, builder, config)?;
+        self.finish(id, &name, "runs the kernels".to_owned(), start)?;
         Ok(id)
     }
 
-    /// Compiles the function under construction, and keeps what is to be kept of it.
-    fn finish(&mut self, id: FuncId, name: &str, about: &str, start: Instant) -> Result<(), Error> {
-        if self.settings.clif {
-            header(&mut self.emitted.clif, name, about);
-            let _ = writeln!(self.emitted.clif, "{}", self.context.func.display());
-        }
-        let emit = start.elapsed();
+    /// The function that calls those of all parts.
+    fn entry_of_parts(&mut self, parts: &[FuncId]) -> Result<FuncId, Error> {
         let start = Instant::now();
-        let defined = self.module.define_function(id, &mut self.context);
-        defined.map_err(|error| Error::from_module(name, &error))?;
-        let compile = start.elapsed();
-        let code = self.context.compiled_code().ok_or_else(|| Error::bug(name, "there is no machine code"))?;
-        refuse_library_calls(name, code)?;
-        let code_bytes = code.code_buffer().len();
-        if self.settings.asm {
-            let failed = |error: &dyn std::fmt::Display| Error::bug(name, format!("disassembly: {error}"));
-            let capstone = self.module.isa().to_capstone().map_err(|error| failed(&error))?;
-            let text = code.disassemble(Some(&self.context.func.params), &capstone).map_err(|error| failed(&error))?;
-            header(&mut self.emitted.asm, name, about);
-            self.emitted.asm.push_str(&text);
-            self.emitted.asm.push('\n');
+        let &mut Self { program, layout, imports, settings, .. } = self;
+        let id = self.begin(&format!("@{}", program.name), false, 0)?;
+        let parts = parts.iter().map(|&part| declare_far(self.module, part, &mut self.function));
+        let parts: Vec<FuncRef> = parts.collect();
+        let config = self.module.target_config();
+        let builder = FunctionBuilder::new(&mut self.function, &mut self.builder_context);
+        let name = &*program.name;
+        let environment = kernel::Environment { program, name, layout, imports, settings, in_parallel: false };
+        entry::emit_parts(&environment, &parts, builder, config)?;
+        self.finish(id, &program.name, "runs the parts in order".to_owned(), start)?;
+        Ok(id)
+    }
+
+    /// Ends the function under construction, which waits to be compiled then.
+    fn finish(&mut self, id: FuncId, name: &str, about: String, start: Instant) -> Result<(), Error> {
+        let function = std::mem::replace(&mut self.function, Function::new());
+        if self.settings.clif {
+            header(&mut self.emitted.clif, name, &about);
+            let _ = writeln!(self.emitted.clif, "{}", function.display());
         }
-        self.emitted.timings.push(KernelTiming { name: name.to_owned(), emit, compile, code_bytes });
-        self.module.clear_context(&mut self.context);
+        let (waiting, instructions) = &mut self.waiting;
+        *instructions += function.dfg.num_insts();
+        waiting.push(Pending { id, name: name.to_owned(), about, function, emit: start.elapsed() });
+        if *instructions > MAX_WAITING { self.compile() } else { Ok(()) }
+    }
+
+    /// Compiles the functions that wait, and keeps what is to be kept of them.
+    fn compile(&mut self) -> Result<(), Error> {
+        let (waiting, _) = std::mem::take(&mut self.waiting);
+        let Settings { threads, asm, .. } = self.settings;
+        for (pending, machine) in machine::compile(self.module.isa(), waiting, threads, asm) {
+            let Pending { id, name, about, emit, .. } = pending;
+            let Machine { code, alignment, relocs, asm, compile } = machine?;
+            let defined = self.module.define_function_bytes(id, alignment, &code, &relocs);
+            defined.map_err(|error| Error::from_module(&name, &error))?;
+            if let Some(text) = asm {
+                header(&mut self.emitted.asm, &name, &about);
+                self.emitted.asm.push_str(&text);
+                self.emitted.asm.push('\n');
+            }
+            self.emitted.timings.push(KernelTiming { name, emit, compile, code_bytes: code.len(), same_as: None });
+        }
         Ok(())
     }
-}
-
-/// Everything emitted is an instruction of every supported target. A call of Cranelift's own library, which it makes where an
-/// instruction is missing, would be slow and is not linked.
-fn refuse_library_calls(name: &str, code: &CompiledCode) -> Result<(), Error> {
-    for reloc in code.buffer.relocs() {
-        if let FinalizedRelocTarget::ExternalName(ExternalName::LibCall(call)) = &reloc.target {
-            return Err(Error::bug(format!("function `{name}`"), format!("it needs the library function {call}")));
-        }
-    }
-    Ok(())
 }
 
 fn header(text: &mut String, name: &str, about: &str) {

@@ -12,4 +12,5 @@ mod memory;
 mod packed;
 mod parallel;
 mod run_time;
+mod sharing;
 mod support;
