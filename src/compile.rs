@@ -11,6 +11,7 @@ use pullback_optimize::fuse::{FuseOptions, Fusion, Plan, fuse, plan_to_string};
 use pullback_optimize::{Limit, PipelineOptions, run_pipeline};
 use pullback_runtime::{Executable, Parameter, Signature};
 
+use crate::budget::keep_to_budget;
 use crate::error::Error;
 use crate::memory_report::MemoryReport;
 use crate::options::{Differentiate, Options, PassLimit};
@@ -44,7 +45,7 @@ pub struct Report {
     pub timings: Vec<Timing>,
     /// Kernels of the program.
     pub kernels: usize,
-    /// Bytes of the arena.
+    /// Bytes of the arena, with what the workers of parallel loops have of their own: [`Executable::arena_bytes`].
     pub arena_bytes: usize,
 }
 
@@ -100,11 +101,10 @@ pub fn compile_with_report(
     let mut report = Report::default();
     let (module, func) = report.stage("differentiate", |_| differentiate(module, func, options))?;
     let module = report.stage("optimize", |report| optimize(&module, func, options, report))?;
-    let function = &without_calls(&module, func)?;
-    let plan = report.stage("fuse", |_| plan(function, options))?;
-    let program = report.stage("lower", |_| lower(function, &plan, options))?;
+    let (function, plan) = fused(&module, func, options, &mut report)?;
+    let program = report.stage("lower", |_| lower(&function, &plan, options))?;
     let compiled = report.stage("generate", |report| {
-        let compiled = generate(function, &program, options, false)?;
+        let compiled = generate(&function, &program, options, false)?;
         report.timings.extend(compiled.timings.kernels.iter().map(|kernel| Timing {
             same_as: kernel.same_as.clone(),
             ..Timing::new("generate", &*kernel.name, kernel.emit + kernel.compile)
@@ -112,7 +112,7 @@ pub fn compile_with_report(
         Ok(compiled)
     })?;
     report.kernels = program.kernels().len();
-    report.arena_bytes = program.arena_bytes;
+    report.arena_bytes = compiled.executable.arena_bytes();
     Ok((compiled.executable, report))
 }
 
@@ -127,8 +127,8 @@ pub fn loop_program(
 ) -> Result<pullback_loops::Verified<Program>, Error> {
     let (module, func) = differentiate(module, func, options)?;
     let module = optimize(&module, func, options, &mut Report::default())?;
-    let function = without_calls(&module, func)?;
-    lower(&function, &plan(&function, options)?, options)
+    let (function, plan) = fused(&module, func, options, &mut Report::default())?;
+    lower(&function, &plan, options)
 }
 
 /// A stage of the compilation of a function as text. What has a parser reads back in.
@@ -149,19 +149,20 @@ pub fn dump(module: &Verified<Module>, func: FuncId, options: &Options, stage: S
     if stage == Stage::Optimized {
         return Ok(print(&module, function));
     }
-    let function = &without_calls(&module, func)?;
-    let plan = plan(function, options)?;
+    let (function, plan) = fused(&module, func, options, &mut Report::default())?;
     if stage == Stage::Fused {
-        return plan_to_string(&module, function, &plan).map_err(|error| Error::Bug(format!("fusion: {error}")));
+        return plan_to_string(&module, &function, &plan).map_err(|error| Error::Bug(format!("fusion: {error}")));
     }
-    let program = lower(function, &plan, options)?;
+    let program = lower(&function, &plan, options)?;
     if stage == Stage::Loops {
         return Ok(program.to_string());
     }
     if stage == Stage::Memory {
-        return Ok(MemoryReport::new(&program, options.threads).to_string());
+        return Ok(
+            MemoryReport { budget: options.memory_budget, ..MemoryReport::new(&program, options.threads) }.to_string()
+        );
     }
-    let compiled = generate(function, &program, options, true)?;
+    let compiled = generate(&function, &program, options, true)?;
     let text = if stage == Stage::Clif { compiled.clif } else { compiled.asm };
     text.ok_or_else(|| Error::Bug(format!("no text of stage {stage}")))
 }
@@ -234,11 +235,40 @@ fn without_calls(module: &Verified<Module>, func: FuncId) -> Result<Function, Er
     Ok(pullback_optimize::passes::expand_operations(module, &function)?)
 }
 
-fn plan(function: &Function, options: &Options) -> Result<Plan, Error> {
+/// A function without calls and how it is fused, with so much computed again that it keeps to the budget of memory, if there is one.
+fn fused(
+    module: &Verified<Module>,
+    func: FuncId,
+    options: &Options,
+    report: &mut Report,
+) -> Result<(Function, Plan), Error> {
+    let function = without_calls(module, func)?;
+    let plan = report.stage("fuse", |_| plan(&function, options))?;
+    let Some(budget) = options.memory_budget else { return Ok((function, plan)) };
+    let before = function.insts().len();
+    report.stage("rematerialize", |report| {
+        let start = Instant::now();
+        let (function, plan) = keep_to_budget(module, (function, plan), budget, options)?;
+        let instructions = Some((before, function.insts().len()));
+        report.timings.push(Timing {
+            stage: "rematerialize",
+            part: format!("a budget of {budget} bytes"),
+            time: start.elapsed(),
+            instructions,
+        });
+        Ok((function, plan))
+    })
+}
+
+pub(crate) fn plan(function: &Function, options: &Options) -> Result<Plan, Error> {
     Ok(fuse(function, FuseOptions { kinds: options.fusion, cutting: options.cutting })?)
 }
 
-fn lower(function: &Function, plan: &Plan, options: &Options) -> Result<pullback_loops::Verified<Program>, Error> {
+pub(crate) fn lower(
+    function: &Function,
+    plan: &Plan,
+    options: &Options,
+) -> Result<pullback_loops::Verified<Program>, Error> {
     let mut program = pullback_loops::lower(function, plan)?;
     pullback_loops::contract_mul_add(&mut program);
     if options.fusion == Fusion::All {

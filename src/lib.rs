@@ -13,6 +13,7 @@
 #![forbid(unsafe_code)]
 
 mod arrays;
+mod budget;
 mod compile;
 mod error;
 pub mod explain;

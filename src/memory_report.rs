@@ -6,7 +6,7 @@
 use std::fmt::{self, Write};
 
 use pullback_ir::{FuncId, Module, Verified};
-use pullback_loops::memory::Timeline;
+use pullback_loops::memory::{ALIGNMENT, Timeline};
 use pullback_loops::{Buffer, Program, Space, Step};
 
 use crate::compile::loop_program;
@@ -51,6 +51,8 @@ pub struct MemoryReport {
     pub worker: usize,
     /// How many workers there may be; 0 without any memory of theirs.
     pub workers: usize,
+    /// What arena and workers may have at most, if that was bounded.
+    pub budget: Option<usize>,
     /// What each event is.
     pub events: Vec<String>,
     /// The buffers of the arena that are used, by offset and then by time.
@@ -64,7 +66,11 @@ pub struct MemoryReport {
 /// # Errors
 /// As [`compile`](crate::compile()).
 pub fn memory_report(module: &Verified<Module>, func: FuncId, options: &Options) -> Result<MemoryReport, Error> {
-    loop_program(module, func, options).map(|program| MemoryReport::new(&program, options.threads))
+    let report = |program: &Program| MemoryReport {
+        budget: options.memory_budget,
+        ..MemoryReport::new(program, options.threads)
+    };
+    loop_program(module, func, options).map(|program| report(&program))
 }
 
 impl MemoryReport {
@@ -89,14 +95,10 @@ impl MemoryReport {
         worker_buffers.sort_by_key(key);
         let mut events = Vec::with_capacity(timeline.events);
         name_events(&program.body, &mut events);
-        let available = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let workers = match (program.local_bytes, threads) {
-            (0, _) => 0,
-            (_, 0) => available(),
-            (_, threads) => threads,
-        };
+        let workers = workers(program, threads);
         let (arena, worker, name) = (program.arena_bytes, program.local_bytes, program.name.to_string());
-        Self { name, arguments, results, constants, arena, worker, workers, events, buffers, worker_buffers }
+        let budget = None;
+        Self { name, arguments, results, constants, arena, worker, workers, budget, events, buffers, worker_buffers }
     }
 
     /// What a call needs at most, arguments, results and constants included.
@@ -196,6 +198,9 @@ impl fmt::Display for MemoryReport {
         for (what, bytes) in lines.into_iter().chain([(of_workers.as_str(), worker * workers), ("peak", self.peak())]) {
             writeln!(f, "  {bytes:>14}  {what}")?;
         }
+        if let Some(budget) = self.budget {
+            writeln!(f, "  {budget:>14}  budget of arena and workers")?;
+        }
         if !self.buffers.is_empty() {
             let in_use = self.in_use();
             let most = in_use.iter().copied().max().unwrap_or(0);
@@ -209,6 +214,24 @@ impl fmt::Display for MemoryReport {
             self.draw(f, &self.worker_buffers)?;
         }
         Ok(())
+    }
+}
+
+/// How many workers with memory of their own a program may have; 0 threads are as many as there are cores.
+fn workers(program: &Program, threads: usize) -> usize {
+    match (program.local_bytes, threads) {
+        (0, _) => 0,
+        (_, 0) => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+        (_, threads) => threads,
+    }
+}
+
+/// The bytes that a call allocates: the arena, and behind it the memory of each worker, on cache lines.
+pub(crate) fn arena_and_workers(program: &Program, threads: usize) -> usize {
+    let line = |bytes: usize| bytes.next_multiple_of(ALIGNMENT);
+    match workers(program, threads) {
+        0 => program.arena_bytes,
+        workers => line(program.arena_bytes).saturating_add(line(program.local_bytes).saturating_mul(workers)),
     }
 }
 

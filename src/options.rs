@@ -40,6 +40,8 @@ pub struct Options {
     pub features: Features,
     /// How many threads parallel loops and large matrix products may use; 0 for as many as there are cores. Results do not depend on it.
     pub threads: usize,
+    /// Bytes that the arena, with what the workers of parallel loops have of their own, may have at most: see [`Options::memory_budget`].
+    pub memory_budget: Option<usize>,
     /// Verifies after every pass and lets Cranelift verify its input: slower, and names the stage that made a mistake.
     pub verify_each: bool,
 }
@@ -54,6 +56,7 @@ impl Default for Options {
             cutting: Cutting::default(),
             features: Features::default(),
             threads: 0,
+            memory_budget: None,
             verify_each: false,
         }
     }
@@ -96,6 +99,17 @@ impl Options {
     #[must_use]
     pub fn threads(mut self, threads: usize) -> Self {
         self.threads = threads;
+        self
+    }
+
+    /// Bounds the bytes of [`Executable::arena_bytes`](crate::Executable::arena_bytes): what a call needs besides arguments, results and constants. Where the program needs more, values
+    /// that are kept for later, as for a backward pass, are computed again when they are needed, those that save most for their work first. The results are the same but for rounding. Compiling fails with
+    /// [`Error::Limit`](crate::Error::Limit), which says by how many bytes, if nothing that was tried fits.
+    ///
+    /// The arena grows with the number of threads that a call may use, so the bound is best set together with [`Options::threads`].
+    #[must_use]
+    pub fn memory_budget(mut self, bytes: usize) -> Self {
+        self.memory_budget = Some(bytes);
         self
     }
 }

@@ -21,6 +21,28 @@ pub fn fusion_parser() -> impl TypedValueParser<Value = Fusion> {
     PossibleValuesParser::new(names).try_map(|name| name.parse::<Fusion>())
 }
 
+/// Reads a number of bytes: digits, and a unit such as `KiB`, `MiB` or `GB`.
+///
+/// # Errors
+/// A sentence that says what was expected.
+pub fn bytes(text: &str) -> Result<usize, String> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let factor = match unit {
+        "" | "B" => Some(1),
+        "kB" => Some(1_000),
+        "MB" => Some(1_000_000),
+        "GB" => Some(1_000_000_000),
+        "KiB" => Some(1 << 10),
+        "MiB" => Some(1 << 20),
+        "GiB" => Some(1 << 30),
+        _ => None,
+    };
+    let expected = "expected a number of bytes, such as 1000000, 64KiB, 16MiB or 2GB";
+    let (number, factor) = number.parse::<usize>().ok().zip(factor).ok_or(expected)?;
+    number.checked_mul(factor).ok_or_else(|| format!("{text} is more than any address space"))
+}
+
 /// The results of a compiled function.
 ///
 /// # Errors
@@ -73,5 +95,21 @@ pub fn failure(error: Error) -> Failure {
     match error {
         Error::User(_) | Error::Limit(_) => Failure::program(error),
         Error::Bug(message) => Failure::Bug(message),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_read_with_their_unit() {
+        let sizes = ["0", "17", "17B", "3kB", "3KiB", "2MiB", "1GB"].map(|text| bytes(text).unwrap());
+        assert_eq!(sizes, [0, 17, 17, 3_000, 3_072, 2 << 20, 1_000_000_000]);
+        for wrong in ["", "MiB", "1.5MiB", "-1", "1 MiB", "1mib", "4T"] {
+            assert!(bytes(wrong).unwrap_err().contains("a number of bytes"), "{wrong}");
+        }
+        assert!(bytes("99999999999999999GiB").unwrap_err().contains("address space"));
     }
 }

@@ -145,6 +145,8 @@ fn an_option_that_would_be_ignored_is_refused() {
         (&["dump", "loss.pir", "--mode", "forward"][..], "--mode needs --wrt"),
         (&["dump", "loss.pir", "--stage", "loops", "--mode", "reverse"], "--mode needs --wrt"),
         (&["dump", "loss.pir", "--fusion", "off"], "from `fused` on"),
+        (&["dump", "loss.pir", "--memory-budget", "1MiB"], "from `fused` on"),
+        (&["dump", "loss.pir", "--stage", "memory", "--memory-budget", "1.5MiB"], "a number of bytes"),
         (&["dump", "loss.pir", "--stage", "loops", "--provenance"], "up to `optimized`"),
         (&["dump", "loss.pir", "--stage", "loops", "-o", "arena.svg"], "for the stage `memory`"),
         (&["grad", "loss.pir", "--mode", "forward", "--value"], "--value is for the reverse mode"),
@@ -429,6 +431,10 @@ fn dump_prints_every_stage_of_primal_and_gradient() {
     assert!(succeeds(&folder, &["dump", "loss.pir", "--stage", "loops", "--wrt", "w"]).contains("%w_ct"));
     succeeds(&folder, &["dump", "loss.pir", "--stage", "memory", "-o", "arena.svg"]);
     assert!(fs::read_to_string(folder.join("arena.svg")).unwrap().starts_with("<svg "));
+    let with_budget = ["dump", "loss.pir", "--stage", "memory", "--wrt", "w", "--memory-budget"];
+    let text = succeeds(&folder, &[&with_budget[..], &["2MiB"]].concat());
+    assert!(text.contains("2097152  budget of arena and workers"), "{text}");
+    fails(&folder, &[&with_budget[..], &["1"]].concat(), 1, &["the budget is 1;", "bytes too much"]);
 }
 
 #[test]

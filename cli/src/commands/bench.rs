@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::dump::derivative;
 use crate::arrays::inputs;
-use crate::backend::{failure, fusion_parser};
+use crate::backend::{self, failure, fusion_parser};
 use crate::derive::{Mode, find_function};
 use crate::measure::peak::Peak;
 use crate::measure::steps::{self, MAX_STEPS, StepTimes};
@@ -59,6 +59,9 @@ pub struct Args {
     /// Which instructions share kernels
     #[arg(long, value_name = "KIND", value_parser = fusion_parser(), default_value_t = Fusion::All)]
     fusion: Fusion,
+    /// Compute values again where the arena would be larger, such as 64MiB
+    #[arg(long, value_name = "SIZE", value_parser = backend::bytes)]
+    memory_budget: Option<usize>,
     /// Measure every kind of fusion, one after another in turns, and compare their results first
     #[arg(long, conflicts_with = "fusion")]
     ablate: bool,
@@ -86,7 +89,8 @@ pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Failure> {
     let tensors =
         arrays.iter().map(|array| pullback::to_tensor(array).map_err(failure)).collect::<Result<Vec<_>, _>>()?;
     let kinds = if args.ablate { Fusion::ALL.to_vec() } else { vec![args.fusion] };
-    let compiled = |fusion| Subject::new(&module, func, &Options::new().threads(args.threads).fusion(fusion));
+    let options = Options { threads: args.threads, memory_budget: args.memory_budget, ..Options::new() };
+    let compiled = |fusion| Subject::new(&module, func, &options.clone().fusion(fusion));
     let subjects = kinds.into_iter().map(compiled).collect::<Result<Vec<_>, _>>()?;
     agree(&subjects, &subjects.iter().map(|subject| subject.results(&tensors)).collect::<Result<Vec<_>, _>>()?)?;
 

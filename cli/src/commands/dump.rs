@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use comfy_table::{CellAlignment, Table, presets};
-use pullback::{Fusion, Report, Stage};
+use pullback::{Fusion, Options, Report, Stage};
 use pullback_ir::print::{PrintOptions, function_to_string};
 use pullback_ir::{FuncId, Module, Verified};
 use pullback_optimize::{find_pass, pipeline};
@@ -41,6 +41,7 @@ Examples:
   pullback dump loss.pir --after simplify_algebra   (the tensor IR after that pass)
   pullback dump loss.pir --stage asm --timings
   pullback dump loss.pir --stage memory --wrt w -o arena.svg
+  pullback dump loss.pir --stage memory --wrt w --memory-budget 64MiB
 
 With --wrt, every stage behind `tensor` is that of the derivative. Timings go to the
 standard error. The passes, in order:
@@ -78,6 +79,9 @@ pub struct Args {
     /// Threads that a call may use, 0 for as many as there are cores: more threads need more memory
     #[arg(long, default_value_t = 0, value_name = "N")]
     threads: usize,
+    /// Compute values again where the arena would be larger, such as 64MiB; at the stages from `fused` on
+    #[arg(long, value_name = "SIZE", value_parser = backend::bytes)]
+    memory_budget: Option<usize>,
     /// Also draw the arena over time to this SVG file, at the stage `memory`
     #[arg(short, long, value_name = "FILE.svg")]
     output: Option<PathBuf>,
@@ -113,8 +117,8 @@ pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Failure> {
     let (module, subject) =
         if derived { derivative(&program, func, &args.wrt, args.mode)? } else { (program.module.clone(), func) };
     let differentiated = start.elapsed();
-    let options = backend::options(args.after.as_deref(), args.before.as_deref(), args.fusion.unwrap_or_default())
-        .threads(args.threads);
+    let options = backend::options(args.after.as_deref(), args.before.as_deref(), args.fusion.unwrap_or_default());
+    let options = Options { threads: args.threads, memory_budget: args.memory_budget, ..options };
     let text = match args.stage {
         Stage::Tensor => print(args, &program.module, func),
         Stage::Adjoint => print(args, &module, subject),
@@ -151,6 +155,9 @@ fn refuse_ignored(args: &Args) -> Result<(), Failure> {
     }
     if args.fusion.is_some() && args.stage < Stage::Fused && !args.timings {
         return refuse("--fusion is for the stages from `fused` on");
+    }
+    if args.memory_budget.is_some() && args.stage < Stage::Fused && !args.timings {
+        return refuse("--memory-budget is for the stages from `fused` on");
     }
     if args.output.is_some() && args.stage != Stage::Memory {
         return refuse("--output is for the stage `memory`");

@@ -45,6 +45,9 @@ pub struct Args {
     /// Which instructions share kernels, `all` by default
     #[arg(long, value_name = "KIND", value_parser = backend::fusion_parser(), conflicts_with = "interpret")]
     fusion: Option<Fusion>,
+    /// Compute values again where the arena would be larger, such as 64MiB
+    #[arg(long, value_name = "SIZE", value_parser = backend::bytes, conflicts_with = "interpret")]
+    memory_budget: Option<usize>,
     /// Write each result to DIR/NAME.npy
     #[arg(short, long, value_name = "DIR")]
     output: Option<PathBuf>,
@@ -65,7 +68,9 @@ pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Failure> {
         pullback_interp::evaluate(&program.module, func, &inputs)
             .map_err(|error| program.failure(error.to_string(), None, func))?
     } else {
-        backend::run(&program.module, func, &inputs, &Options::new().fusion(args.fusion.unwrap_or_default()))?
+        let fusion = args.fusion.unwrap_or_default();
+        let options = Options { fusion, memory_budget: args.memory_budget, ..Options::new() };
+        backend::run(&program.module, func, &inputs, &options)?
     };
     let function = program.module.function(func);
     let names = result_names(&program.module, function);

@@ -10,6 +10,7 @@
 //! * [`passes`]: one file per pass.
 //! * [`rules`]: the rewrite rules of algebra, as tables, with what they promise about NaN, infinities and signed zeros.
 //! * [`fuse`]: which instructions run together in one loop nest, with reasons.
+//! * [`rematerialize`]: what is computed again so that less memory is needed.
 //! * [`rewriter`]: the one walk that applies a table of rules to a function.
 //! * `regions`: how passes reach the regions of control flow.
 //!
@@ -26,6 +27,7 @@ pub mod pass;
 pub mod passes;
 pub mod pipeline;
 mod regions;
+pub mod rematerialize;
 pub mod rewriter;
 pub mod rules;
 
