@@ -7,7 +7,7 @@
 use cranelift_codegen::ir::Value;
 
 use super::super::builder::MathBuilder;
-use super::exp::{exp2_parts, power_of_two};
+use super::exp::{exp2_parts, exp2_reduced};
 
 /// erf(x)/x - 1 in x^2, |x| <= 15/16.
 const SMALL: [f64; 6] = [-0.00059471594, 0.0049853637, -0.02676199, 0.11281717, -0.3761249, 0.12837915];
@@ -25,8 +25,8 @@ pub(super) fn erf(m: &mut MathBuilder<'_, '_>, x: Value) -> Value {
     // erf(3.92) already rounds to one.
     let bounded = m.at_most(magnitude, 3.95);
     let q = m.poly(bounded, &LARGE);
-    let (fraction, n_bits) = exp2_parts(m, q);
-    let power = power_of_two(m, n_bits, 0);
+    let (r, power) = exp2_parts(m, q, 1.0);
+    let fraction = exp2_reduced(m, r);
     let one = m.fconst(m.ty(x), 1.0);
     let large = m.fnma(fraction, power, one);
     let large = m.for_bits(large, sign);
