@@ -250,12 +250,8 @@ fn fused(
         let start = Instant::now();
         let (function, plan) = keep_to_budget(module, (function, plan), budget, options)?;
         let instructions = Some((before, function.insts().len()));
-        report.timings.push(Timing {
-            stage: "rematerialize",
-            part: format!("a budget of {budget} bytes"),
-            time: start.elapsed(),
-            instructions,
-        });
+        let part = format!("a budget of {budget} bytes");
+        report.timings.push(Timing { instructions, ..Timing::new("rematerialize", part, start.elapsed()) });
         Ok((function, plan))
     })
 }
