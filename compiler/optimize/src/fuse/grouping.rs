@@ -345,7 +345,10 @@ impl<'a> Grouping<'a> {
         if self.is_of_one_value(inst) {
             return true;
         }
-        let bytes = self.function.ty(value).bytes();
+        // A mask in registers has the width of what was compared; it is narrowed to be stored and widened to be used.
+        let ty = self.function.ty(value);
+        let widths = self.function.args(inst).iter().map(|&arg| self.function.ty(arg).dtype.bytes());
+        let bytes = ty.elements() * widths.chain([ty.dtype.bytes()]).max().unwrap_or(1);
         let bases: BTreeSet<Value> = self.bases(inst).collect();
         let sizes = bases.iter().map(|&base| self.function.ty(base).bytes().min(bytes));
         let small = |base: Value| self.function.ty(base).bytes() <= bytes / MIN_BROADCAST;
