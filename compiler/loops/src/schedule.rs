@@ -5,10 +5,14 @@
 //! * *Collapse* adjacent axes over which every access moves as over one: `stride[a] = stride[a+1] · extent[a+1]`. Fewer, longer loops; a dense
 //!   elementwise program becomes one loop whatever its rank.
 //! * *Lanes*: vectors along the innermost group of axes if every type computed there has the same width, 4 or 8 bytes, and most
-//!   accesses are contiguous (stride 1) or the same for all lanes (stride 0); a gather costs about as much as scalars, so it only pays around
-//!   enough arithmetic.
+//!   accesses are contiguous (stride 1), every other element (stride 2: two loads and a shuffle) or the same for all lanes (stride 0); a gather costs
+//!   about as much as scalars, so it only pays around enough arithmetic.
+//! * *Order*: axes in order, the last innermost, but for last axes too short for a vector behind one that is not: the positions in a small window. The
+//!   longer axis then runs inside them, in vectors.
 //! * *Unroll*: independent accumulators hide the latency of additions (4 cycles on current cores); a second copy of a short
-//!   elementwise body overlaps the latencies of long polynomial chains, and a third only adds spills.
+//!   elementwise body overlaps the latencies of long polynomial chains, and a third only adds spills. A short row of a simple body is
+//!   written out: its loop would cost as much as the row.
+//! * *The end of a row* that is no whole vector is a vector too where nothing stands against storing some elements twice: the row's last lanes.
 
 use pullback_ir::DType;
 
@@ -20,6 +24,12 @@ const GATHER_PAYS: u32 = 8;
 
 /// Accumulators of a reduction: enough for a latency of 4 cycles at one addition per cycle.
 const ACCUMULATORS: usize = 4;
+
+/// Positions of the last axes, at most, that a longer axis runs inside of.
+const MAX_SHORT: usize = 16;
+
+/// The most vectors of a row that are written out.
+const WRITTEN_OUT: usize = 8;
 
 /// Adjacent axes run as one loop.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,6 +49,8 @@ pub struct DomainSchedule {
     pub lanes: u8,
     /// Vectors per iteration.
     pub unroll: usize,
+    /// The axes of the domain as the groups run over them, outermost first.
+    pub order: Vec<usize>,
 }
 
 /// The loops of a reduction.
@@ -65,8 +77,14 @@ impl Accesses {
     /// Groups of adjacent axes that every access sees as one.
     #[must_use]
     pub fn collapse(&self) -> Vec<Group> {
+        self.collapse_in(&(0..self.extents.len()).collect::<Vec<_>>())
+    }
+
+    /// As [`Self::collapse`], with the axes run in an order of their own, outermost first.
+    #[must_use]
+    pub fn collapse_in(&self, order: &[usize]) -> Vec<Group> {
         let mut groups: Vec<Group> = Vec::new();
-        for axis in (0..self.extents.len()).filter(|&axis| self.extents[axis] != 1) {
+        for axis in order.iter().copied().filter(|&axis| self.extents[axis] != 1) {
             let extent = self.extents[axis];
             if let Some(group) = groups.last_mut()
                 && self.strides.iter().all(|strides| strides[group.last_axis] == strides[axis] * extent as i64)
@@ -79,10 +97,26 @@ impl Accesses {
         groups
     }
 
-    /// How many accesses are neither contiguous nor constant along an axis.
+    /// The order of the axes if the last ones are too short for vectors of so many lanes and the one before is not: that one innermost.
+    #[must_use]
+    pub fn order(&self, lanes: usize) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.extents.len()).collect();
+        let short = |group: &Group| group.extent < lanes;
+        let wide = |&axis: &usize| self.extents[axis] >= lanes;
+        if let Some(long) = order.iter().copied().rfind(wide)
+            && self.collapse().last().is_some_and(short)
+            && self.extents[long + 1..].iter().product::<usize>() <= MAX_SHORT
+            && vectors_pay(self, long, 0)
+        {
+            order[long..].rotate_left(1);
+        }
+        order
+    }
+
+    /// How many accesses along an axis are none of contiguous, constant and to every other element.
     #[must_use]
     pub fn gathers(&self, axis: usize) -> usize {
-        self.strides.iter().filter(|strides| !matches!(strides[axis], 0 | 1)).count()
+        self.strides.iter().filter(|strides| !matches!(strides[axis], 0..=2)).count()
     }
 }
 
@@ -106,10 +140,51 @@ pub fn vectors_pay(accesses: &Accesses, axis: usize, weight: u32) -> bool {
     2 * gathers <= accesses.strides.len() || weight >= GATHER_PAYS * gathers as u32
 }
 
-/// Vectors per iteration of an elementwise loop: two when the loop is long and the body neither trivial nor large.
+/// Vectors per iteration of an elementwise loop: two when the loop is long and the body neither trivial nor large, all when it is short and simple.
 #[must_use]
 pub fn elementwise_unroll(extent: usize, lanes: u8, weight: u32) -> usize {
+    let vectors = extent / usize::from(lanes);
+    if lanes > 1 && (2..=WRITTEN_OUT).contains(&vectors) && weight as usize * vectors <= 8 * WRITTEN_OUT {
+        return vectors;
+    }
     if extent >= 64 * usize::from(lanes) && weight <= 200 { 2 } else { 1 }
+}
+
+/// A loop over a part of a row.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Run {
+    /// The first position.
+    pub start: usize,
+    /// How many positions.
+    pub span: usize,
+    /// Vectors per iteration.
+    pub copies: usize,
+    /// Lanes of each.
+    pub lanes: u8,
+}
+
+/// The loops over the innermost group, which has `extent` positions. `repeats` says that a position may be stored twice.
+#[must_use]
+pub fn row_runs(extent: usize, schedule: &DomainSchedule, repeats: bool) -> Vec<Run> {
+    let &DomainSchedule { lanes, unroll, .. } = schedule;
+    let width = usize::from(lanes);
+    let mut runs = Vec::new();
+    let mut start = 0;
+    for (copies, lanes) in [(unroll, lanes), (1, lanes), (1, 1)] {
+        let rest = extent - start;
+        // A single element is as fast alone.
+        if lanes == 1 && repeats && extent >= width && rest > 1 && rest < width {
+            runs.push(Run { start: extent - width, span: width, copies, lanes: schedule.lanes });
+            break;
+        }
+        let step = copies * usize::from(lanes);
+        let span = rest / step * step;
+        if span > 0 {
+            runs.push(Run { start, span, copies, lanes });
+        }
+        start += span;
+    }
+    runs
 }
 
 /// The schedule of a reduction over `groups`, with `lanes` if it runs by rows.
@@ -197,6 +272,38 @@ mod tests {
         assert_eq!(dense.collapse(), [Group { last_axis: 2, extent: 24 }]);
         let bias = Accesses { extents: vec![2, 3, 4], strides: vec![vec![12, 4, 1], vec![0, 4, 1]] };
         assert_eq!(bias.collapse(), [Group { last_axis: 0, extent: 2 }, Group { last_axis: 2, extent: 12 }]);
+    }
+
+    #[test]
+    fn a_row_runs_inside_the_positions_of_a_small_window_and_not_inside_those_of_a_large_one() {
+        // A maximum of windows compared with their elements: rows of 28 seen as 14 windows of 2.
+        let windows = |size: i64| {
+            let size = size as usize;
+            let row = 14 * size as i64;
+            let strides = vec![vec![row * size as i64, size as i64, row, 1], vec![14, 1, 0, 0]];
+            Accesses { extents: vec![9, 14, size, size], strides }
+        };
+        assert_eq!(windows(2).order(4), [0, 2, 3, 1]);
+        assert_eq!(windows(8).order(4), [0, 1, 2, 3]);
+        assert_eq!(windows(2).collapse_in(&[0, 2, 3, 1]).last(), Some(&Group { last_axis: 1, extent: 14 }));
+    }
+
+    #[test]
+    fn the_end_of_a_row_is_a_vector_where_elements_may_be_stored_twice() {
+        let schedule = DomainSchedule { groups: Vec::new(), lanes: 4, unroll: 3, order: Vec::new() };
+        let vectors = Run { start: 0, span: 12, copies: 3, lanes: 4 };
+        let end = Run { start: 10, span: 4, copies: 1, lanes: 4 };
+        assert_eq!(row_runs(14, &schedule, true), [vectors, end]);
+        let scalars = Run { start: 12, span: 2, copies: 1, lanes: 1 };
+        assert_eq!(row_runs(14, &schedule, false), [vectors, scalars]);
+        // Not before the row's beginning.
+        assert_eq!(row_runs(3, &schedule, true), [Run { start: 0, span: 3, copies: 1, lanes: 1 }]);
+    }
+
+    #[test]
+    fn dense_rows_too_short_for_a_vector_keep_their_order() {
+        let dense = Accesses { extents: vec![64, 3], strides: vec![vec![3, 1], vec![3, 1]] };
+        assert_eq!(dense.order(4), [0, 1]);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! in the innermost loop is one value, which Cranelift moves out of it, and the rest is an addressing mode. Nothing is
 //! assumed of the alignment of vectors, since arguments are aligned to their elements only.
 
-use cranelift_codegen::ir::{Endianness, InstBuilder, MemFlagsData, Type, Value, types};
+use cranelift_codegen::ir::{ConstantData, Endianness, InstBuilder, MemFlagsData, Type, Value, types};
 use pullback_ir::DType;
 use pullback_loops::{Affine, Buffer, Place, Var, VarType};
 
@@ -114,6 +114,9 @@ impl Emitter<'_, '_> {
             let value = self.load_element(ty.dtype, element, pointer, offset, flags);
             return self.splat(ty, value);
         }
+        if place.lane_stride == 2 && ty.lanes == 4 && ty.dtype != DType::Bool && offset < i32::MAX - 16 {
+            return Ok(self.load_every_other(register, pointer, offset, flags));
+        }
         let mut lanes = Vec::with_capacity(usize::from(ty.lanes));
         for lane in 0..ty.lanes {
             let (pointer, offset) = self.lane_address(pointer, offset, place, ty, lane);
@@ -131,6 +134,18 @@ impl Emitter<'_, '_> {
         }
         let bytes = self.builder.ins().load(types::I8X16, flags, pointer, offset);
         self.builder.ins().bitcast(register, MemFlagsData::new().with_endianness(Endianness::Little), bytes)
+    }
+
+    /// Elements 0, 2, 4 and 6, of 4 bytes each, by loads of elements 0 to 3 and 3 to 6: nothing behind the last is touched.
+    fn load_every_other(&mut self, register: Type, pointer: Value, offset: i32, flags: MemFlagsData) -> Value {
+        let parts = [offset, offset + 12].map(|offset| {
+            let part = self.load_vector(register, pointer, offset, flags);
+            self.math().cast(types::I8X16, part)
+        });
+        let order: Vec<u8> = [0, 8, 20, 28].into_iter().flat_map(|first| first..first + 4).collect();
+        let order = self.builder.func.dfg.immediates.push(ConstantData::from(order));
+        let shuffled = self.builder.ins().shuffle(parts[0], parts[1], order);
+        self.math().cast(register, shuffled)
     }
 
     /// A store of a variable.

@@ -3,7 +3,8 @@
 //! * `concatenate`: one box per operand; `pad`: one for the fill, one for the operand.
 //! * `dynamic_update_slice`, `scatter`: a copy of the operand, then a box of the updates in windows of the result. Where operand and result share a place there is
 //!   no copy.
-//! * `overlap_add`: zeros, then a box of the windows' elements, each added where it belongs.
+//! * `overlap_add`: zeros, then a box of the windows' elements, each added where it belongs. Windows that do not overlap are stored there instead, and
+//!   if they leave nothing out there are no zeros.
 //! * `cumulative`: one box without the axis, along which `cumulate` runs.
 //! * `sort`: the order of each line by the runtime, key by key from the last, then a box for each result of its operand in that order.
 //! * `cholesky`, `triangular_solve`: a call for each matrix; the solution begins as a copy of the right-hand side.
@@ -154,15 +155,24 @@ impl Lowering<'_> {
         let dtype = self.function.ty(result).dtype;
         let zeros = vec![self.target(Source::Constant(Scalar::from_f64(dtype, 0.0)), result)?];
         let extents = self.function.ty(result).shape.extents();
+        let counts = self.function.ty(windows).shape.extents();
         let mut target = self.target(self.whole(windows), result)?;
+        let all = 0..spec.axes.len();
+        let overlap =
+            all.clone().any(|n| spec.size[n].saturating_sub(1).saturating_mul(spec.dilation[n]) >= spec.stride[n]);
+        let dense = |n: usize| spec.size[n] == spec.stride[n] && (spec.dilation[n] == 1 || spec.size[n] == 1);
+        let covers = all.into_iter().all(|n| {
+            let axis = spec.axes[n];
+            dense(n) && counts[axis] * spec.size[n] == extents[axis]
+        });
         let mut strides = target.strides.clone();
         for (number, &axis) in spec.axes.iter().enumerate() {
             strides[axis] = target.strides[axis] * spec.stride[number] as i64;
             strides.push(target.strides[axis] * spec.dilation[number] as i64);
         }
-        (target.strides, target.combine) = (strides, Some(Binary::Add));
-        let windows = self.function.ty(windows).shape.extents();
-        Ok(vec![Part::Box(PositionBox::new(extents, zeros)), Part::Box(PositionBox::new(windows, vec![target]))])
+        (target.strides, target.combine) = (strides, overlap.then_some(Binary::Add));
+        let zeros = (overlap || !covers).then(|| Part::Box(PositionBox::new(extents, zeros)));
+        Ok(zeros.into_iter().chain([Part::Box(PositionBox::new(counts, vec![target]))]).collect())
     }
 
     fn sort(

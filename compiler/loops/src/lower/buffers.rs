@@ -14,6 +14,7 @@ use cranelift_entity::SecondaryMap;
 use pullback_ir::{DType, Function, Op, Value};
 use pullback_optimize::fuse::{Plan, Role, aliased, role};
 
+use super::layout::axis_orders;
 use super::reuse::Reuse;
 use crate::error::Error;
 use crate::program::{Affine, Buffer, BufferData, Program, Space};
@@ -90,6 +91,8 @@ pub(super) struct Buffers {
     also: SecondaryMap<Value, Vec<Location>>,
     /// Of values of which there is a block; empty for all others.
     strides: SecondaryMap<Value, Vec<i64>>,
+    /// In which order axes lie in memory, outermost first; empty if they are in order.
+    orders: SecondaryMap<Value, Vec<usize>>,
     params: Vec<Buffer>,
     /// What is left to do behind the last region, in order.
     pub(super) copies: Vec<Copy>,
@@ -106,7 +109,8 @@ impl Buffers {
     ) -> Result<Self, Error> {
         let params = places.params.iter().map(|place| place.buffer).collect();
         let (of, also, strides) = (SecondaryMap::new(), SecondaryMap::new(), SecondaryMap::new());
-        let mut buffers = Self { of, also, strides, params, copies: Vec::new() };
+        let orders = axis_orders(function, plan);
+        let mut buffers = Self { of, also, strides, orders, params, copies: Vec::new() };
         for (&param, place) in function.params().iter().zip(&places.params) {
             buffers.of[param] = Some(place.clone());
         }
@@ -179,10 +183,17 @@ impl Buffers {
         Ok(())
     }
 
-    /// Lets a buffer hold a block of a value, whose axes move in memory by `strides` and of which the first element is at this position then.
-    pub(super) fn place_block(&mut self, value: Value, offset: &Affine, strides: Vec<i64>) {
+    /// Lets a buffer hold a block of a value with these extents, of whose axes the first positions are these; others begin at 0.
+    pub(super) fn place_block<'s>(
+        &mut self,
+        value: Value,
+        extents: &[usize],
+        starts: impl Iterator<Item = (usize, &'s Affine)>,
+    ) {
+        let strides = self.dense(value, extents);
+        let offset = starts.fold(Affine::default(), |sum, (axis, start)| sum.plus(start, -strides[axis]));
         if let Some(location) = &mut self.of[value] {
-            location.offset.clone_from(offset);
+            location.offset = offset;
             self.strides[value] = strides;
         }
     }
@@ -199,7 +210,20 @@ impl Buffers {
         if !self.strides[value].is_empty() {
             return self.strides[value].clone();
         }
-        function.ty(value).shape.strides().into_iter().map(|stride| stride as i64).collect()
+        self.dense(value, &function.ty(value).shape.extents())
+    }
+
+    /// The same for an array of these extents by itself.
+    fn dense(&self, value: Value, extents: &[usize]) -> Vec<i64> {
+        let mut strides = vec![0; extents.len()];
+        let order = &self.orders[value];
+        let mut next = 1;
+        for place in (0..extents.len()).rev() {
+            let axis = order.get(place).copied().unwrap_or(place);
+            strides[axis] = next;
+            next *= extents[axis].max(1) as i64;
+        }
+        strides
     }
 
     /// The place of a value, if it is in memory.

@@ -6,6 +6,8 @@
 //! * *by rows*: the lanes of a vector are neighbouring positions of the innermost folded axis, combined at the end;
 //! * *by columns*: the position of the result is itself a vector, each lane of which folds its own elements.
 //!
+//! Folds of a few elements are written out.
+//!
 //! Sums of floats are blocked: a chain of additions has at most [`BLOCK`] links, the sums of blocks are summed in the same way, and so on. The rounding
 //! error then grows like the logarithm of the count, and the order is fixed by the shape alone.
 
@@ -24,6 +26,9 @@ use crate::schedule::ReduceSchedule;
 
 /// The longest chain of additions in a sum of floats.
 pub(super) const BLOCK: usize = 64;
+
+/// The most elements that are combined without a loop: those of a small window.
+const WRITTEN_OUT: usize = 9;
 
 /// Where the position along an operand's axis comes from.
 #[derive(Clone, Copy)]
@@ -290,6 +295,13 @@ impl Runner<'_> {
         let identity = eval.nest.widen(identity, by_columns.unwrap_or(count.lanes));
         let inits = vec![identity; count.width];
         let Count { trips, step, .. } = count;
+        if count.lanes == 1 && trips > 0 && self.fold.extents.iter().product::<usize>() <= WRITTEN_OUT {
+            let mut accs = inits;
+            for trip in 0..trips {
+                accs = body(eval, base.plus_constant((trip * step) as i64), &accs)?;
+            }
+            return Ok(accs);
+        }
         if trips <= BLOCK || !self.fold.is_blocked() {
             let (index, params) = eval.nest.open(trips * step, step, &inits);
             if count.lanes > 1 {

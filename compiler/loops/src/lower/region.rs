@@ -21,7 +21,7 @@ use super::tiles::{Block, Cut, block_roots};
 use crate::error::Error;
 use crate::program::{Affine, Expr, Index, Program, Stmt, Var};
 use crate::schedule::{
-    Accesses, DomainSchedule, Group, elementwise_unroll, lanes_of_types, reduce_schedule, vectors_pay,
+    Accesses, DomainSchedule, Group, Run, elementwise_unroll, lanes_of_types, reduce_schedule, row_runs, vectors_pay,
 };
 
 /// What an element is for a position of a box.
@@ -64,6 +64,11 @@ impl PositionBox {
     pub(super) fn new(extents: Vec<usize>, targets: Vec<Target>) -> Self {
         let origin = vec![Affine::default(); extents.len()];
         Self { extents, targets, origin, along: None }
+    }
+
+    /// Whether what is stored for a position has nothing to do with other positions, nor with how often it is stored.
+    fn stands_alone(&self) -> bool {
+        self.along.is_none() && self.targets.iter().all(|target| target.windows.is_none() && target.combine.is_none())
     }
 }
 
@@ -229,7 +234,7 @@ impl<'a> Lowering<'a> {
             counters.push(index);
         }
         leaf(&mut eval, part, &[position], false)?;
-        Ok(choose(&part.extents, &counters, &eval.nest, &eval.schedules.seen))
+        Ok(choose(&part.extents, !part.stands_alone(), &counters, &eval.nest, &eval.schedules.seen))
     }
 }
 
@@ -245,26 +250,35 @@ fn strides_along(accesses: &[Affine], extents: &[usize], counters: &[Option<Inde
     Accesses { extents: extents.to_vec(), strides: accesses.iter().map(along).collect() }
 }
 
-/// The counters of the axes of a group, whose first axis comes behind those of the group before.
-fn counters_of<'a>(groups: &[Group], number: usize, counters: &'a [Option<Index>]) -> impl Iterator<Item = Index> + 'a {
-    let first = number.checked_sub(1).map_or(0, |before| groups[before].last_axis + 1);
-    let last = groups.get(number).map_or(first, |group| group.last_axis + 1);
-    counters[first..last].iter().copied().flatten()
+/// The axes of a group, in the order in which groups run over axes: its first comes behind those of the group before.
+fn axes_of<'a>(groups: &[Group], number: usize, order: &'a [usize]) -> &'a [usize] {
+    let behind = |group: &Group| order.iter().position(|&axis| axis == group.last_axis).map_or(0, |place| place + 1);
+    let first = number.checked_sub(1).map_or(0, |before| behind(&groups[before]));
+    &order[first..groups.get(number).map_or(first, behind)]
 }
 
-/// The schedule of a region from what an evaluation on paper touched.
+/// The counters of these axes.
+fn counters_of(axes: &[usize], counters: &[Option<Index>]) -> impl Iterator<Item = Index> {
+    axes.iter().filter_map(|&axis| counters[axis])
+}
+
+/// The schedule of a region from what an evaluation on paper touched; `ordered` if the axes have to run in their order.
 fn choose(
     extents: &[usize],
+    ordered: bool,
     counters: &[Option<Index>],
     nest: &Nest,
     seen: &[Seen],
 ) -> (DomainSchedule, ReduceSchedules) {
     let log = &nest.log;
     let domain = strides_along(&log.accesses, extents, counters);
-    let groups = domain.collapse();
+    let widest = usize::from(lanes_of_types(log.assigned.iter().map(|entry| entry.0)));
+    let order = if ordered { (0..extents.len()).collect() } else { domain.order(widest) };
+    let groups = domain.collapse_in(&order);
     let outer: usize = groups.len().saturating_sub(1);
+    let inner_axes = axes_of(&groups, outer, &order);
     // Loops are opened for axes that are not of extent 1, in order: the depth of the innermost group's first axis.
-    let first_axis = outer.checked_sub(1).map_or(0, |before| groups[before].last_axis + 1);
+    let first_axis = inner_axes.iter().copied().min().unwrap_or(0);
     let depth = 1 + extents[..first_axis].iter().filter(|&&extent| extent != 1).count();
     let inside = log.assigned.iter().filter(|entry| entry.1 >= depth);
     let weight: u32 = inside.clone().map(|entry| entry.2).sum();
@@ -285,13 +299,17 @@ fn choose(
             let moved = strides_along(touched, extents, counters);
             let column_gathers = moved.gathers(kept.last_axis);
             let depends = moved.strides.iter().any(|strides| strides[kept.last_axis] != 0);
-            if depends && (row_gathers < column_gathers || kept.extent < usize::from(lanes)) {
+            // Rows shorter than a vector have nothing to offer.
+            let rows = fold_groups.last().is_some_and(|group| group.extent >= usize::from(lanes));
+            if depends && (rows && row_gathers < column_gathers || kept.extent < usize::from(lanes)) {
                 lanes = 1;
             }
         }
         let last = fold_groups.len().saturating_sub(1);
+        let fold_order: Vec<usize> = (0..reduction.extents.len()).collect();
+        let fold_axes = axes_of(&fold_groups, last, &fold_order);
         let rows_pay = fold_groups.last().is_some_and(|group| vectors_pay(&folded, group.last_axis, 0))
-            && !nest.needs_scalars(counters_of(&fold_groups, last, &reduction.counters));
+            && !nest.needs_scalars(counters_of(fold_axes, &reduction.counters));
         let schedule = reduce_schedule(fold_groups, if rows_pay { row_lanes } else { 1 });
         schedules.chosen.insert(reduction.inst, schedule);
     }
@@ -299,14 +317,13 @@ fn choose(
         let stays = |counter: Option<Index>| {
             log.stores.iter().any(|store| counter.is_some_and(|counter| store.coefficient(counter) == 0))
         };
-        let needs_scalars =
-            stays(counters[group.last_axis]) || nest.needs_scalars(counters_of(&groups, outer, counters));
+        let needs_scalars = stays(counters[group.last_axis]) || nest.needs_scalars(counters_of(inner_axes, counters));
         if group.extent < usize::from(lanes) || needs_scalars || !vectors_pay(&domain, group.last_axis, weight) {
             lanes = 1;
         }
     }
     let unroll = if seen.is_empty() { innermost.map_or(1, |g| elementwise_unroll(g.extent, lanes, weight)) } else { 1 };
-    (DomainSchedule { groups, lanes, unroll }, schedules)
+    (DomainSchedule { groups, lanes, unroll, order }, schedules)
 }
 
 /// The loops over a box while they are written.
@@ -338,25 +355,20 @@ impl Emission<'_> {
             eval.nest.close(&[]);
             return Ok(());
         }
-        let mut done = 0;
-        for (copies, lanes) in [(s.unroll, s.lanes), (1, s.lanes), (1, 1)] {
-            let step = copies * usize::from(lanes);
-            let span = (extent - done) / step * step;
-            if span == 0 {
-                continue;
-            }
-            let (index, _) = eval.nest.open(span, step, &[]);
+        // Where a target takes the place of what is read, that is gone the second time.
+        let overwrites = self.part.targets.iter().any(|target| eval.buffers.overwrites(&target.location));
+        for Run { start, span, copies, lanes } in row_runs(extent, s, self.part.stands_alone() && !overwrites) {
+            let (index, _) = eval.nest.open(span, copies * usize::from(lanes), &[]);
             eval.nest.vector = (lanes > 1).then_some((index, lanes));
             let at = |copy: usize| {
                 let mut position = position.clone();
-                let at = Affine::counter(index).plus_constant((done + copy * usize::from(lanes)) as i64);
+                let at = Affine::counter(index).plus_constant((start + copy * usize::from(lanes)) as i64);
                 position[last_axis] = position[last_axis].plus(&at, 1);
                 position
             };
             leaf(eval, self.part, &(0..copies).map(at).collect::<Vec<_>>(), guarded)?;
             eval.nest.vector = None;
             eval.nest.close(&[]);
-            done += span;
         }
         Ok(())
     }

@@ -356,18 +356,19 @@ impl Group<'_> {
     /// Places the block of a value that a tile is at the beginning of its buffer.
     fn place_block(&self, buffers: &mut Buffers, value: Value, axes: &[Option<usize>], starts: &[Affine]) {
         let Some(extents) = block(self.function, value, axes, &self.tiling.tiles) else { return };
-        let mut strides = vec![1; extents.len()];
-        for axis in (1..extents.len()).rev() {
-            strides[axis - 1] = strides[axis] * extents[axis] as i64;
-        }
-        let cut = axes.iter().zip(starts).filter_map(|(axis, start)| Some(((*axis)?, start)));
-        let before = cut.fold(Affine::default(), |sum, (axis, start)| sum.plus(start, -strides[axis]));
-        buffers.place_block(value, &before, strides);
+        let starts = axes.iter().zip(starts).filter_map(|(axis, start)| Some(((*axis)?, start)));
+        buffers.place_block(value, &extents, starts);
     }
 
     /// The values that accumulate from this dimension on, and how.
     fn lacking(&self, level: usize) -> Result<Vec<(Value, Reduction)>, Error> {
-        let values = self.group.axes.iter().filter(|(_, axes)| axes.iter().position(Option::is_none) == Some(level));
+        // Over a single tile nothing accumulates.
+        let is_cut =
+            |segments: &[Segment]| segments.iter().map(|segment| segment.chunks * segment.steps).sum::<usize>() > 1;
+        let first = |axes: &[Option<usize>]| {
+            axes.iter().zip(&self.tiling.dims).position(|(axis, segments)| axis.is_none() && is_cut(segments))
+        };
+        let values = self.group.axes.iter().filter(|(_, axes)| first(axes) == Some(level));
         let with_kind = |(&value, _): (&Value, _)| {
             let inst = self.function.def_inst(value).ok_or_else(|| missing(value))?;
             match self.function.op(inst) {

@@ -380,14 +380,21 @@ impl<'a> Grouping<'a> {
             })
     }
 
-    /// Whether all operands but splats are one value: recomputing then reads no more memory than reading the result.
+    /// Whether all operands but splats are one value, or cheap operations of it as the mask of a relu is: recomputing then reads no more memory than
+    /// reading the result.
     fn is_of_one_value(&self, inst: Inst) -> bool {
-        let mut operands = self.function.args(inst).iter().filter(|&&arg| {
-            let splat = self.function.def_inst(arg).map(|def| self.function.op(def));
-            !matches!(splat, Some(Op::Constant(literal)) if literal.as_splat().is_some())
-        });
-        let first = operands.next();
-        operands.all(|operand| Some(operand) == first)
+        let args = self.function.args(inst);
+        args.iter().any(|&source| args.iter().all(|&arg| self.is_made_of(arg, source, MAX_RECOMPUTED)))
+    }
+
+    /// Whether a value is a splat, another value or made of these by cheap operations, at most so many in a row.
+    fn is_made_of(&self, value: Value, source: Value, steps: u32) -> bool {
+        let Some(inst) = self.function.def_inst(value).filter(|_| value != source) else { return value == source };
+        if let Op::Constant(literal) = self.function.op(inst) {
+            return literal.as_splat().is_some();
+        }
+        let mut args = self.function.args(inst).iter();
+        steps > 1 && self.is_cheap(inst) && args.all(|&arg| self.is_made_of(arg, source, steps - 1))
     }
 
     /// The regions that read a value, under its own or another shape.

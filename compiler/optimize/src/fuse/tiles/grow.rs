@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use cranelift_entity::{EntitySet, SecondaryMap};
 use pullback_ir::{Function, Inst, Op, Value};
 
+use super::super::access::{Role, role};
 use super::super::{Decision, FuseOptions, Fusion, FusionRegion, Plan, RegionKind, Verdict, result};
 use super::motion::{folded_extents, reads, roots};
 use super::{Cutting, TileGroup, TileRole, work};
@@ -20,7 +21,7 @@ const MAX_MISSES: usize = 64;
 pub(super) fn form(function: &Function, plan: Plan, options: FuseOptions) -> Plan {
     let Plan { regions, stored, decisions, nested, .. } = plan;
     let mut former = Former::new(function, regions, stored, decisions, options);
-    let mut waiting: VecDeque<Item> = (0..former.regions.len()).map(Item::Region).collect();
+    let mut waiting: VecDeque<Item> = former.order().into_iter().map(Item::Region).collect();
     let mut order = Vec::new();
     while let Some(item) = waiting.pop_front() {
         let Item::Region(seed) = item else {
@@ -132,7 +133,7 @@ impl<'a> Former<'a> {
                 self.grow(&mut draft, waiting);
             }
             let saved = self.saved(&draft);
-            let fits = self.position_bytes(&draft) <= self.cutting.max_position;
+            let fits = self.position_bytes(&draft) <= self.max_position(&draft, seed);
             let is_alone = draft.members.len() == 1;
             let pays = if is_alone { self.is_worth_threads(seed) } else { fits && saved >= self.cutting.min_saved };
             if pays && best.as_ref().is_none_or(|(most, _)| saved > *most) {
@@ -140,6 +141,16 @@ impl<'a> Former<'a> {
             }
         }
         best.map(|(_, draft)| draft)
+    }
+
+    /// Bytes of what a group may store for one position of each dimension, with a region that may join it.
+    fn max_position(&self, draft: &Draft, region: usize) -> usize {
+        let contracts = |region: usize| matches!(self.regions[region].kind, RegionKind::Contraction(_));
+        if contracts(region) || draft.members.iter().any(|member| contracts(member.0)) {
+            self.cutting.max_position.max(self.cutting.contraction_tile / 2)
+        } else {
+            self.cutting.max_position
+        }
     }
 
     /// Whether this kind of fusion runs a region in tiles.
@@ -232,40 +243,149 @@ impl<'a> Former<'a> {
         Some(moves)
     }
 
+    /// The regions in an order in which reads follow writes: as they are, but for spread views, each of which comes right before the first region that reads it.
+    fn order(&self) -> Vec<usize> {
+        let mut before: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        let mut order = Vec::with_capacity(self.regions.len());
+        for number in 0..self.regions.len() {
+            let reader = self.spread_view(number).and_then(|value| self.readers[value].iter().copied().min());
+            match reader.filter(|&reader| reader > number) {
+                Some(reader) => before.entry(reader).or_default().push(number),
+                None => {
+                    order.extend(before.remove(&number).unwrap_or_default());
+                    order.push(number);
+                }
+            }
+        }
+        order
+    }
+
+    /// The value that a region stores if that repeats the elements of another, such as windows that overlap: better made where it is read, a tile at a time, than
+    /// where its operand happens to be at hand.
+    fn spread_view(&self, region: usize) -> Option<Value> {
+        let data = &self.regions[region];
+        let (RegionKind::Loop, &[value]) = (data.kind, &data.outputs[..]) else { return None };
+        let moves_only = data.members.iter().all(|&inst| role(self.function, inst) == Role::Free);
+        let read: usize = self.reads[region].iter().map(|&value| self.function.ty(value).bytes()).sum();
+        (moves_only && self.function.ty(value).bytes() >= 2 * read.max(1)).then_some(value)
+    }
+
     /// Takes in what follows as long as it fits.
     fn grow(&self, draft: &mut Draft, waiting: &VecDeque<Item>) {
         let mut behind = EntitySet::new();
-        let mut complete = EntitySet::new();
-        for &value in draft.axes.keys() {
-            complete.insert(value);
-        }
         let mut misses = 0;
+        // Spread views, until the region comes that reads them.
+        let mut held: Vec<usize> = Vec::new();
         for &item in waiting {
             if misses > MAX_MISSES || draft.members.len() >= MAX_REGIONS {
                 break;
             }
-            let depends = self.reads_of(item).any(|value| draft.axes.contains_key(&value));
+            if let Item::Region(region) = item
+                && let Some(value) = self.spread_view(region)
+                && !self.readers[value].is_empty()
+                && !self.reads[region]
+                    .iter()
+                    .any(|read| held.iter().any(|&view| self.regions[view].outputs.contains(read)))
+            {
+                held.push(region);
+                continue;
+            }
             let is_behind = self.reads_of(item).any(|value| behind.contains(value));
-            let fitting = match item {
-                Item::Region(region) if !is_behind => self.fitting(draft, region),
+            let grown = match item {
+                Item::Region(region) if !is_behind => self.with_views(draft, &held, region, &behind),
                 Item::Region(_) | Item::Group(_) => None,
             };
-            match (item, fitting) {
-                (Item::Region(region), Some((roles, moves))) => {
-                    self.join(draft, region, roles, &moves);
-                    misses = 0;
+            match grown {
+                Some((grown, taken)) => {
+                    *draft = grown;
+                    held.retain(|view| !taken.contains(view));
+                    let views = self.taken_from(&mut held, item).into_iter().map(Item::Region).collect();
+                    self.leave(draft, views, &mut behind);
                 }
-                (_, _) => {
-                    misses += 1;
-                    if depends || is_behind {
-                        behind.extend(self.stored_by(item));
-                        draft.behind.push(item);
-                    } else {
-                        draft.passed.push(item);
-                    }
+                None => {
+                    let views = self.taken_from(&mut held, item).into_iter().map(Item::Region);
+                    let items: Vec<Item> = views.chain([item]).collect();
+                    misses += items.len();
+                    self.leave(draft, items, &mut behind);
                 }
             }
         }
+        draft.behind.extend(held.into_iter().map(Item::Region));
+    }
+
+    /// Those of the views held that an item reads, which are held no longer.
+    fn taken_from(&self, held: &mut Vec<usize>, item: Item) -> Vec<usize> {
+        let is_read = |view: &usize| self.reads_of(item).any(|value| self.regions[*view].outputs.contains(&value));
+        let (read, others) = std::mem::take(held).into_iter().partition(is_read);
+        *held = others;
+        read
+    }
+
+    /// Leaves out items; views stay before their reader, and come behind the group if that does.
+    fn leave(&self, draft: &mut Draft, items: Vec<Item>, behind: &mut EntitySet<Value>) {
+        let mut reads = items.iter().flat_map(|&item| self.reads_of(item));
+        if reads.any(|value| draft.axes.contains_key(&value) || behind.contains(value)) {
+            behind.extend(items.iter().flat_map(|&item| self.stored_by(item)));
+            draft.behind.extend(items);
+        } else {
+            draft.passed.extend(items);
+        }
+    }
+
+    /// The group with a region, if it fits, and with those of the views held that it reads. If a view does not fit the region joins without, unless the view is more
+    /// than all else that it would find at hand: the two then make a group of their own.
+    fn with_views(
+        &self,
+        draft: &Draft,
+        held: &[usize],
+        region: usize,
+        behind: &EntitySet<Value>,
+    ) -> Option<(Draft, Vec<usize>)> {
+        let bytes = |value: Value| self.function.ty(value).bytes();
+        let mut grown = draft.clone();
+        let mut taken = Vec::new();
+        for &view in held {
+            let Some(value) = self.spread_view(view).filter(|value| self.reads[region].contains(value)) else {
+                continue;
+            };
+            let joined = self.reads[view].iter().all(|&read| !behind.contains(read))
+                && self.join_view(&mut grown, view, value, region);
+            let depends = self.reads[view].iter().any(|&read| behind.contains(read) || draft.axes.contains_key(&read));
+            let at_hand =
+                self.reads[region].iter().filter(|read| draft.axes.contains_key(read)).map(|&read| bytes(read));
+            if joined {
+                taken.push(view);
+            } else if depends || bytes(value) > at_hand.sum() {
+                return None;
+            }
+        }
+        let (roles, moves) = self.fitting(&grown, region)?;
+        self.join(&mut grown, region, roles, &moves);
+        Some((grown, taken))
+    }
+
+    /// Takes in a view, by itself or as the region wants it that reads it; whether that is possible.
+    fn join_view(&self, draft: &mut Draft, view: usize, value: Value, reader: usize) -> bool {
+        if let Some((roles, moves)) = self.fitting(draft, view) {
+            self.join(draft, view, roles, &moves);
+            return true;
+        }
+        let wanted = || {
+            let (_, mut moves) = self.fitting(draft, reader)?;
+            let axes = moves.remove(&value)?;
+            let roles = axes.into_iter().map(|axis| axis.map(TileRole::Axis)).collect::<Option<Vec<_>>>()?;
+            let moves = self.moves(view, &roles)?;
+            let positions = draft.extents.iter().product::<usize>().max(1);
+            let fits = self.position_bytes(draft) + self.function.ty(value).bytes() / positions
+                <= self.max_position(draft, reader);
+            let agrees = moves.iter().all(|(value, axes)| {
+                draft.axes.get(value).is_none_or(|stored| stored == axes && !stored.contains(&None))
+            });
+            (fits && agrees).then_some((roles, moves))
+        };
+        let Some((roles, moves)) = wanted() else { return false };
+        self.join(draft, view, roles, &moves);
+        true
     }
 
     fn reads_of(&self, item: Item) -> impl Iterator<Item = Value> + '_ {
@@ -315,7 +435,7 @@ impl<'a> Former<'a> {
         let mut members = draft.members.iter().chain([&(region, roles.clone())]).cloned().collect::<Vec<_>>();
         members.retain(|(region, _)| matches!(self.regions[*region].kind, RegionKind::Contraction(_)));
         let fits = fits
-            && bytes <= self.cutting.max_position
+            && bytes <= self.max_position(draft, region)
             && members.iter().all(|(region, roles)| self.multiplies_well(*region, roles, &draft.extents, bytes));
         fits.then_some((roles, moves))
     }

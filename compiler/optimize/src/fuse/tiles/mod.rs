@@ -42,7 +42,8 @@ pub use motion::{roots, same_blocks};
 pub struct Cutting {
     /// Bytes of traffic that a group has to save: half of a second cache, below which what passes between regions stays in it anyway.
     pub min_saved: usize,
-    /// Bytes of what a group stores for one position of each dimension, at most: it has to fit the second cache with room for what is read.
+    /// Bytes of what a group stores for one position of each dimension, at most: it has to fit the second cache with room for what is read. With matrix
+    /// products half of their tile, if that is more.
     pub max_position: usize,
     /// Bytes of what accumulates over the tiles of a group, at most, for each value: it is read and stored again for each tile.
     pub max_accumulated: usize,
@@ -129,7 +130,10 @@ pub(super) fn work(function: &Function, region: &FusionRegion) -> u64 {
             (op, _) => positions * u64::from(if role(function, inst) == Role::Free { 0 } else { cost(op).max(1) }),
         }
     };
-    region.members.iter().map(|&inst| of(inst)).sum()
+    let computed: u64 = region.members.iter().map(|&inst| of(inst)).sum();
+    // What only moves elements stores each.
+    let stored: u64 = region.outputs.iter().map(|&value| elements(value)).sum();
+    if computed == 0 && region.kind == RegionKind::Loop { stored } else { computed }
 }
 
 /// What a plan becomes while groups are formed.

@@ -151,14 +151,24 @@ fn summed(x: &Tensor, kernel: &Tensor) -> Vec<Role> {
     kernel.roles.iter().copied().filter(|&role| role != Role::Group && x.axis(role).is_some()).collect()
 }
 
+/// Whether what lies side by side in memory is summed over; it stays so in what is stored, and is moved in vectors. Along a spatial axis that is the positions in
+/// a window, or the windows, whichever are more: a weight's gradient has few large windows.
+fn rows_are_contracted(b: &Builder<'_>, x: &Tensor) -> bool {
+    let extents = b.shape(x.value).extents();
+    let extent = |role: Role| x.axis(role).map_or(1, |axis| extents[axis]);
+    match x.roles.iter().rfind(|role| !matches!(role, Role::Window(_))) {
+        Some(&Role::Spatial(s)) => extent(Role::Window(s)) > extent(Role::Spatial(s)),
+        last => last == Some(&Role::Input),
+    }
+}
+
 /// The contraction, with its axes in the order `out`.
 fn dot(b: &Builder<'_>, x: Tensor, kernel: Tensor, out: &[Role]) -> Value {
     let contracted = summed(&x, &kernel);
     let free: Vec<Role> = out.iter().copied().filter(|role| !matches!(role, Role::Group | Role::Output)).collect();
     let group: Vec<Role> = out.iter().copied().filter(|&role| role == Role::Group).collect();
-    // What lies side by side in memory stays so, and is moved in vectors.
-    let last = x.roles.iter().rfind(|role| !matches!(role, Role::Window(_)));
-    let x = if last == Some(&Role::Input) {
+    let sums_rows = rows_are_contracted(b, &x);
+    let x = if sums_rows {
         x.ordered(b, [&group[..], &free, &contracted].concat())
     } else {
         x.ordered(b, [&group[..], &contracted, &free].concat())
@@ -169,7 +179,8 @@ fn dot(b: &Builder<'_>, x: Tensor, kernel: Tensor, out: &[Role]) -> Value {
         // Output features between contracted axes keep these from being one.
         kernel.ordered(b, [&group[..], &[Role::Output], &contracted].concat())
     };
-    let kernel_is_first = out.last() != Some(&Role::Output);
+    // Where rows of both are summed over one of them has to be turned around: the kernel, which is smaller than the windows.
+    let kernel_is_first = out.last() != Some(&Role::Output) && !sums_rows;
     let (first, second) = if kernel_is_first { (&kernel, &x) } else { (&x, &kernel) };
     let dims = DotDims {
         lhs_batch: first.axes(&group).into(),
