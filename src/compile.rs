@@ -6,12 +6,13 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use pullback_ir::{FuncId, Function, Module, Verified, verify};
-use pullback_loops::Program;
+use pullback_loops::{Donation, Program};
 use pullback_optimize::fuse::{FuseOptions, Fusion, Plan, fuse, plan_to_string};
 use pullback_optimize::{Limit, PipelineOptions, run_pipeline};
 use pullback_runtime::{Executable, Parameter, Signature};
 
 use crate::budget::keep_to_budget;
+use crate::donate::donations;
 use crate::error::Error;
 use crate::memory_report::MemoryReport;
 use crate::options::{Differentiate, Options, PassLimit};
@@ -194,7 +195,7 @@ fn differentiate(
 }
 
 /// The positions of parameters by name.
-fn positions(function: &Function, names: &[String]) -> Result<Vec<usize>, Error> {
+pub(crate) fn positions(function: &Function, names: &[String]) -> Result<Vec<usize>, Error> {
     let params: Vec<&str> =
         function.params().iter().map(|&param| function.value_name(param).map_or("", |name| name)).collect();
     let find = |name: &String| {
@@ -265,7 +266,7 @@ pub(crate) fn lower(
     plan: &Plan,
     options: &Options,
 ) -> Result<pullback_loops::Verified<Program>, Error> {
-    let mut program = pullback_loops::lower(function, plan)?;
+    let mut program = pullback_loops::lower_donating(function, plan, &donations(function, &options.donate)?)?;
     pullback_loops::contract_mul_add(&mut program);
     if options.fusion == Fusion::All {
         pullback_loops::promote(&mut program)?;
@@ -281,22 +282,25 @@ fn generate(
     text: bool,
 ) -> Result<pullback_codegen::Compiled, Error> {
     let Options { features, threads, verify_each: verify, .. } = *options;
+    let donated = donations(f, &options.donate)?;
     let options = pullback_codegen::Options { features, threads, verify, clif: text, asm: text };
-    Ok(pullback_codegen::compile(program, signature(f), &options)?)
+    Ok(pullback_codegen::compile(program, signature(f, &donated), &options)?)
 }
 
-/// What the executable takes and gives: names, element types and shapes.
-fn signature(function: &Function) -> Signature {
+/// What the executable takes and gives: names, element types and shapes. What is donated is no input.
+fn signature(function: &Function, donated: &[Donation]) -> Signature {
     let parameter = |value, fallback: String| {
         let ty = function.ty(value);
         let name = function.value_name(value).map_or(fallback, |name| name.to_string());
         Parameter { name, dtype: pullback_codegen::runtime_dtype(ty.dtype), shape: ty.shape.extents() }
     };
     let inputs = function.params().iter().enumerate();
+    let inputs = inputs.filter(|&(position, _)| donated.iter().all(|donation| donation.param != position));
     let outputs = function.results().iter().enumerate();
     Signature {
         name: function.name.to_string(),
         inputs: inputs.map(|(position, &value)| parameter(value, format!("arg{position}"))).collect(),
         outputs: outputs.map(|(position, &value)| parameter(value, format!("result{position}"))).collect(),
+        donated: donated.iter().map(|donation| donation.result).collect(),
     }
 }

@@ -15,6 +15,7 @@
 mod arrays;
 mod budget;
 mod compile;
+mod donate;
 mod error;
 pub mod explain;
 pub mod gradcheck;

@@ -39,7 +39,7 @@ pub struct MemoryBuffer {
 pub struct MemoryReport {
     /// The name of the function.
     pub name: String,
-    /// Of all arguments.
+    /// Of all arguments, but those whose place results take.
     pub arguments: usize,
     /// Of all results.
     pub results: usize,

@@ -42,6 +42,8 @@ pub struct Options {
     pub threads: usize,
     /// Bytes that the arena, with what the workers of parallel loops have of their own, may have at most: see [`Options::memory_budget`].
     pub memory_budget: Option<usize>,
+    /// Parameters, without `%`, whose memory results take: see [`Options::donate`].
+    pub donate: Vec<String>,
     /// Verifies after every pass and lets Cranelift verify its input: slower, and names the stage that made a mistake.
     pub verify_each: bool,
 }
@@ -57,6 +59,7 @@ impl Default for Options {
             features: Features::default(),
             threads: 0,
             memory_budget: None,
+            donate: Vec::new(),
             verify_each: false,
         }
     }
@@ -110,6 +113,18 @@ impl Options {
     #[must_use]
     pub fn memory_budget(mut self, bytes: usize) -> Self {
         self.memory_budget = Some(bytes);
+        self
+    }
+
+    /// Gives up the memory of arguments to results, as an optimiser's step puts new parameters in the place of the old ones. Each parameter named so takes the first result
+    /// of its element type and shape that no other took, and that is not simply a parameter. It is no argument any more: the caller puts its elements into the memory of that result, and the program
+    /// stores the result over them. [`Signature::donated`](crate::runtime::Signature::donated) says which results these are.
+    ///
+    /// Where all reads of the argument come before the result, or read the very element that is stored next, the result is stored in place. Otherwise it is stored in the arena
+    /// and copied at the end, which the kernels of the [loop IR](crate::Stage::Loops) show.
+    #[must_use]
+    pub fn donate<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        self.donate = names.into_iter().map(Into::into).collect();
         self
     }
 }

@@ -1,12 +1,14 @@
-//! What a program keeps in memory: a budget is kept to by computing again, and a loop updates its state where it is.
+//! What a program keeps in memory: a budget is kept to by computing again, and results take the place of arguments that are given up.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use std::fmt::Write;
 
 use pullback::interp::{Array, evaluate};
 use pullback::ir::{FuncId, Module, Verified};
+use pullback::runtime::{Parameter, Tensor};
 use pullback::{
-    Fusion, Options, Stage, compile_with_report, dump, memory_report, parse_module, run_arrays, value_and_grad, verify,
+    ArgMut, ArgRef, Fusion, Options, Stage, compile, compile_with_report, dump, loop_program, memory_report,
+    parse_module, run_arrays, to_array, to_tensor, value_and_grad, verify,
 };
 
 /// The sum of the last of so many layers, each the hyperbolic tangent of a product of 32 x 32 with a matrix of its own.
@@ -100,4 +102,123 @@ fn a_budget_that_cannot_be_met_says_by_how_much() {
     assert!(needed < memory_report(&module, func, &gradient(16)).unwrap().arena, "it was tried: {error}");
     // That many are enough.
     compile_with_report(&module, func, &gradient(16).memory_budget(needed)).unwrap();
+}
+
+/// The names of the kernels that copy a result, where `%w` is given up; results are checked against those without that, for three calls one after another.
+fn copies(text: &str) -> Vec<String> {
+    let module = verify(parse_module(text).unwrap()).unwrap();
+    let (func, function) = module.functions().next().unwrap();
+    let inputs = inputs(&module, func);
+    let params = function.params();
+    let given = params.iter().position(|&param| function.value_name(param).is_some_and(|name| &**name == "w")).unwrap();
+    let mut copies = Vec::new();
+    for fusion in Fusion::ALL {
+        let options = Options::new().fusion(fusion);
+        let plain = compile(&module, func, &options).unwrap();
+        let options = options.donate(["w"]);
+        let donated = compile(&module, func, &options).unwrap();
+        let [place] = donated.signature().donated[..] else { panic!("{:?}", donated.signature()) };
+        let mut rest: Vec<Tensor> = inputs.iter().map(|input| to_tensor(input).unwrap()).collect();
+        let mut all: Vec<Tensor> = rest.iter().map(|tensor| tensor.try_clone().unwrap()).collect();
+        let zeros = |output: &Parameter| Tensor::zeros(output.dtype, &output.shape).unwrap();
+        let mut results: Vec<Tensor> = donated.signature().outputs.iter().map(zeros).collect();
+        results[place] = rest.remove(given);
+        for _ in 0..3 {
+            let expected = plain.run(&all.iter().map(ArgRef::from).collect::<Vec<_>>()).unwrap();
+            let rest: Vec<ArgRef<'_>> = rest.iter().map(ArgRef::from).collect();
+            donated.call(&rest, &mut results.iter_mut().map(ArgMut::from).collect::<Vec<_>>()).unwrap();
+            for (number, (found, expected)) in results.iter().zip(&expected).enumerate() {
+                let (found, expected) = (to_array(found).unwrap(), to_array(expected).unwrap());
+                assert_eq!(found, expected, "fusion {fusion}, result {number}\n{text}");
+            }
+            all[given] = results[place].try_clone().unwrap();
+        }
+        let program = loop_program(&module, func, &options).unwrap();
+        let kernels = program.kernels();
+        copies = kernels.iter().filter(|kernel| kernel.about == "copy").map(|kernel| kernel.name.to_string()).collect();
+    }
+    copies
+}
+
+#[test]
+fn a_step_of_an_optimiser_stores_new_parameters_over_the_old() {
+    let step = "func @step(%w: f64[40], %x: f64[40]) -> (f64, f64[40]) {
+      %d = sub %w, %x : f64[40]
+      %s = mul %d, %d : f64[40]
+      %loss = reduce add %s, axes=[0] : f64
+      %r = constant 0.1 : f64[40]
+      %g = mul %d, %r : f64[40]
+      %new = sub %w, %g : f64[40]
+      return %loss, %new
+    }";
+    assert!(copies(step).is_empty());
+    // The state of a loop begins where it ends.
+    let steps = "func @steps(%x: f64[40], %w: f64[40]) -> f64[40] {
+      %new = scan %x, %w, length=5, consts=1, carry=1 : f64[40]
+        body(%x1: f64[40], %v: f64[40]) {
+          %d = sub %v, %x1 : f64[40]
+          %r = constant 0.1 : f64[40]
+          %g = mul %d, %r : f64[40]
+          %next = sub %v, %g : f64[40]
+          yield %next
+        }
+      return %new
+    }";
+    assert!(copies(steps).is_empty());
+    // What is stored over is read before by others.
+    let layers = "func @layers(%x: f64[32,32], %w: f64[32,32]) -> (f64[32,32], f64[32,32]) {
+      %z = dot %x, %w, contract=[1]x[0] : f64[32,32]
+      %t = transpose %w, perm=[1,0] : f64[32,32]
+      %g = dot %t, %z, contract=[1]x[0] : f64[32,32]
+      %new = sub %w, %g : f64[32,32]
+      return %new, %z
+    }";
+    assert!(copies(layers).is_empty());
+}
+
+#[test]
+fn a_result_that_the_given_up_argument_is_still_needed_for_is_copied_at_the_end() {
+    let at_other_positions = "func @f(%w: f64[40]) -> f64[40] {
+      %r = reverse %w, axes=[0] : f64[40]
+      %y = add %w, %r : f64[40]
+      return %y
+    }";
+    assert_eq!(copies(at_other_positions), ["copy_result"]);
+    let by_a_product = "func @f(%w: f64[32,32]) -> f64[32,32] {
+      %y = dot %w, %w, contract=[1]x[0] : f64[32,32]
+      return %y
+    }";
+    assert_eq!(copies(by_a_product), ["copy_result"]);
+    let behind = "func @f(%w: f64[32,32]) -> (f64[32,32], f64[32,32]) {
+      %y = exp %w : f64[32,32]
+      %z = dot %y, %w, contract=[1]x[0] : f64[32,32]
+      return %y, %z
+    }";
+    assert_eq!(copies(behind), ["copy_result"]);
+    // And what is given back as it was given stays beside it.
+    let returned = "func @f(%w: f64[40], %x: f64[40]) -> (f64[40], f64[40]) {
+      %y = add %w, %x : f64[40]
+      return %w, %y
+    }";
+    assert_eq!(copies(returned), ["copy_result"]);
+}
+
+#[test]
+fn what_cannot_be_given_up_is_refused() {
+    let text = "func @f(%w: f64[4], %n: i64) -> (f64[4], f64) {
+      %y = neg %w : f64[4]
+      %s = reduce add %y, axes=[0] : f64
+      return %y, %s
+    }";
+    let module = verify(parse_module(text).unwrap()).unwrap();
+    let func = module.find("f").unwrap();
+    let compiled = |names: &[&str]| compile(&module, func, &Options::new().donate(names.iter().copied()));
+    let refused = |names: &[&str]| compiled(names).unwrap_err().to_string();
+    assert!(refused(&["v"]).contains("no parameter %v"), "{}", refused(&["v"]));
+    assert!(refused(&["w", "w"]).contains("%w is to be donated twice"));
+    assert!(refused(&["n"]).contains("%n: i64 is to be donated, and no result of its type"), "{}", refused(&["n"]));
+    let executable = compiled(&["w"]).unwrap();
+    let number = Tensor::from_slice(&[], &[1i64]).unwrap();
+    let message = executable.run(&[ArgRef::from(&number)]).unwrap_err().to_string();
+    assert!(message.contains("result 0 of `f`, `y`, takes the place of an argument"), "{message}");
 }

@@ -18,7 +18,8 @@
 //! - every pointer is valid for all bytes of its buffer, and aligned to its element type (constants and the arena to
 //!   [`ALIGNMENT`](crate::memory::ALIGNMENT)); a buffer without elements has a dangling but aligned pointer;
 //! - no output overlaps another buffer, and nobody but the program writes to any buffer during the call;
-//! - inputs and constants are initialised, their `bool`s 0 or 1; outputs and the arena need not be.
+//! - inputs and constants are initialised, their `bool`s 0 or 1, and so are the outputs that the signature calls donated, which hold an argument; other
+//!   outputs and the arena need not be.
 //!
 //! The program promises, and the caller relies on: it stores to outputs and the arena alone and stays inside every
 //! buffer; its threads never store where another of them loads or stores at that time; `bool`s it stores are 0 or 1; it does not unwind, and it returns, unless the user wrote a loop with a condition and

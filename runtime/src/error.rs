@@ -90,6 +90,18 @@ pub enum CallError {
         /// Its name.
         name: Box<str>,
     },
+    /// New memory for a result that takes the place of an argument.
+    #[error(
+        "result {index} of `{program}`, `{name}`, takes the place of an argument: give that argument's memory as the result"
+    )]
+    Donated {
+        /// The program.
+        program: Box<str>,
+        /// The position of the result.
+        index: usize,
+        /// Its name.
+        name: Box<str>,
+    },
     /// Memory that could not be had.
     #[error("{bytes} bytes for {what} could not be allocated")]
     Memory {

@@ -166,7 +166,7 @@ impl Executable {
         self.program.constants.iter().map(AlignedBytes::len).sum()
     }
 
-    /// Runs the program on borrowed arguments, and stores its results.
+    /// Runs the program on borrowed arguments, and stores its results. A result that is [donated](Signature::donated) an argument's place holds that argument before.
     ///
     /// # Errors
     /// If number, element types, shapes or layout of arguments or results are not the program's, or there is no memory for
@@ -184,8 +184,9 @@ impl Executable {
     /// Runs the program on borrowed arguments; the results are new tensors.
     ///
     /// # Errors
-    /// As [`Executable::call`], and if there is no memory for the results.
+    /// As [`Executable::call`], if there is no memory for the results, and if one takes the place of an argument.
     pub fn run(&self, inputs: &[ArgRef<'_>]) -> Result<Vec<Tensor>, CallError> {
+        self.program.signature.check_new_results()?;
         self.program.signature.check_count(Role::Argument, inputs.len())?;
         let parameters = self.program.signature.outputs.iter();
         let mut results: Vec<Tensor> =
@@ -195,7 +196,7 @@ impl Executable {
         Ok(results)
     }
 
-    /// Checks arguments and results now, to run the program on them many times.
+    /// Checks arguments and results now, to run the program on them many times. A result that is donated an argument's place is the argument of the next time.
     ///
     /// # Errors
     /// As [`Executable::call`].
@@ -223,7 +224,7 @@ mod tests {
 
     #[test]
     fn arenas_of_a_burst_of_callers_are_freed_and_the_list_of_spare_ones_never_grows() {
-        let signature = Signature { name: "nothing".to_owned(), inputs: vec![], outputs: vec![] };
+        let signature = Signature { name: "nothing".to_owned(), inputs: vec![], outputs: vec![], donated: vec![] };
         let parts = Parts { signature, entry: nothing, code: Box::new(()), constants: vec![], arena_bytes: 64 };
         // SAFETY: a function that does nothing keeps to the ABI of a program without buffers.
         let executable = unsafe { Executable::from_parts(parts) };

@@ -32,6 +32,9 @@ pub struct Signature {
     pub inputs: Vec<Parameter>,
     /// The results.
     pub outputs: Vec<Parameter>,
+    /// The positions of results that take the place of an argument which the caller gives up: their memory holds that argument when the program begins, and it is none
+    /// of the inputs.
+    pub donated: Vec<usize>,
 }
 
 /// Which side of a call a view is on.
@@ -55,6 +58,17 @@ impl Signature {
         match role {
             Role::Argument => &self.inputs,
             Role::Result => &self.outputs,
+        }
+    }
+
+    /// Whether all results may be stored to new memory.
+    pub(crate) fn check_new_results(&self) -> Result<(), CallError> {
+        match self.donated.first() {
+            None => Ok(()),
+            Some(&index) => {
+                let name = self.outputs.get(index).map_or("", |output| &output.name);
+                Err(CallError::Donated { program: self.name.as_str().into(), index, name: name.into() })
+            }
         }
     }
 

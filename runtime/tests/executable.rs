@@ -31,8 +31,12 @@ impl Drop for Code {
 
 fn executable(dropped: &Arc<AtomicUsize>) -> Executable {
     let parameter = |name: &str, extent| Parameter { name: name.to_owned(), dtype: DType::I64, shape: vec![extent] };
-    let signature =
-        Signature { name: "sum".to_owned(), inputs: vec![parameter("x", 1)], outputs: vec![parameter("y", 2)] };
+    let signature = Signature {
+        name: "sum".to_owned(),
+        inputs: vec![parameter("x", 1)],
+        outputs: vec![parameter("y", 2)],
+        donated: vec![],
+    };
     let constants = vec![AlignedBytes::copy_of(&[1000i64], "a constant").unwrap()];
     let code = Box::new(Code(Arc::clone(dropped)));
     // SAFETY: `program` is always there, and uses buffers as they are described here.

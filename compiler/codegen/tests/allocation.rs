@@ -54,8 +54,12 @@ fn doubling(elements: usize) -> (Verified<Program>, Signature) {
     let mut program = Program { name: "double".into(), arena_bytes: elements * 4, ..Program::default() };
     let parameter =
         |name: &str| Parameter { name: name.to_owned(), dtype: pullback_runtime::DType::F32, shape: vec![elements] };
-    let signature =
-        Signature { name: "double".to_owned(), inputs: vec![parameter("x")], outputs: vec![parameter("y")] };
+    let signature = Signature {
+        name: "double".to_owned(),
+        inputs: vec![parameter("x")],
+        outputs: vec![parameter("y")],
+        donated: vec![],
+    };
     let mut buffer =
         |name: &str, space| program.buffers.push(BufferData { name: name.into(), dtype: DType::F32, elements, space });
     let x = buffer("x", Space::Input(0));
@@ -105,7 +109,7 @@ fn product(m: usize, n: usize, k: usize, along: [char; 2]) -> (Verified<Program>
         shape: vec![rows * columns],
     };
     let [a, b, y] = shapes.map(parameter);
-    let signature = Signature { name: "product".to_owned(), inputs: vec![a, b], outputs: vec![y] };
+    let signature = Signature { name: "product".to_owned(), inputs: vec![a, b], outputs: vec![y], donated: vec![] };
     let spaces = [Space::Input(0), Space::Input(1), Space::Output(0)];
     let [lhs, rhs, out] = std::array::from_fn(|i| {
         let (name, rows, columns) = shapes[i];

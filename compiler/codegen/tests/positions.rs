@@ -26,6 +26,7 @@ fn signature(function: &Function) -> Signature {
         name: "f".to_owned(),
         inputs: parameters(function.param_types().collect()),
         outputs: parameters(function.result_types().collect()),
+        donated: vec![],
     }
 }
 

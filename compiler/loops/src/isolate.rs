@@ -52,6 +52,7 @@ fn alone(
         return Ok(None);
     }
     let mut own = Program { body: vec![step.clone()], ..program.clone() };
+    own.donated.clear();
     let (mut inputs, mut outputs) = (0, 0);
     for (buffer, data) in own.buffers.iter_mut() {
         let (loaded, stored) = (touched.loaded.contains(&buffer), touched.stored.contains(&buffer));
@@ -63,7 +64,9 @@ fn alone(
                 data.space = Space::Input(inputs);
                 inputs += 1;
             }
-            (true, true) if passes && users[buffer].first() != Some(&number) => return Ok(None),
+            (true, true) if passes && (users[buffer].first() != Some(&number) || program.donated.contains(buffer)) => {
+                return Ok(None);
+            }
             (_, true) if passes => {
                 data.space = Space::Output(outputs);
                 outputs += 1;

@@ -44,7 +44,7 @@ pub use contract_mul_add::contract_mul_add;
 pub use error::Error;
 pub use interpret::{interpret, interpret_backwards};
 pub use isolate::isolate;
-pub use lower::lower;
+pub use lower::{Donation, lower, lower_donating};
 pub use pack_operands::pack_operands;
 pub use parse::parse_program;
 pub use program::{

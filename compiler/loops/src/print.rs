@@ -64,10 +64,11 @@ impl fmt::Display for VarType {
 impl fmt::Display for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "program @{} {{", self.name)?;
-        for buffer in self.buffers.values() {
+        for (number, buffer) in self.buffers.iter() {
             write!(f, "  buffer %{} : {}[{}] ", buffer.name, buffer.dtype, buffer.elements)?;
             match &buffer.space {
                 Space::Input(position) => writeln!(f, "input {position}")?,
+                Space::Output(position) if self.donated.contains(number) => writeln!(f, "output {position} donated")?,
                 Space::Output(position) => writeln!(f, "output {position}")?,
                 Space::Arena(offset) => writeln!(f, "arena {offset}")?,
                 Space::Local(offset) => writeln!(f, "local {offset}")?,

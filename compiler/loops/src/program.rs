@@ -11,7 +11,7 @@
 
 use std::sync::Arc;
 
-use cranelift_entity::{PrimaryMap, entity_impl};
+use cranelift_entity::{EntitySet, PrimaryMap, entity_impl};
 use pullback_ir::{Binary, Comparison, DType, Literal, Reduction, Scalar, Unary};
 use smallvec::SmallVec;
 
@@ -384,6 +384,8 @@ pub struct Program {
     pub name: Arc<str>,
     /// The buffers.
     pub buffers: PrimaryMap<Buffer, BufferData>,
+    /// The outputs that take the place of an argument, which they hold when the program begins.
+    pub donated: EntitySet<Buffer>,
     /// The types of the variables of all kernels.
     pub vars: PrimaryMap<Var, VarType>,
     /// How many loop counters there are.

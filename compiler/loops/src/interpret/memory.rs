@@ -60,14 +60,20 @@ impl<'a> Memory<'a> {
                 }
             }
         }
-        if inputs.len() != input_count {
-            let program = program.name.to_string();
-            return Err(Error::InputCount { program, expected: input_count, found: inputs.len() });
-        }
         memory.outputs.sort_by_key(|&output| match program.buffers[output].space {
             Space::Output(position) => position,
             Space::Input(_) | Space::Constant(_) | Space::Arena(_) | Space::Local(_) => 0,
         });
+        let donated: Vec<Buffer> =
+            memory.outputs.iter().copied().filter(|&output| program.donated.contains(output)).collect();
+        let expected = input_count + donated.len();
+        if inputs.len() != expected {
+            return Err(Error::InputCount { program: program.name.to_string(), expected, found: inputs.len() });
+        }
+        for (output, (position, elements)) in donated.into_iter().zip(inputs.iter().enumerate().skip(input_count)) {
+            check_input(position, &program.buffers[output], elements)?;
+            memory.add(output, Some(elements));
+        }
         Ok(memory)
     }
 

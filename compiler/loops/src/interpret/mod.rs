@@ -79,7 +79,7 @@ pub enum Error {
     },
 }
 
-/// The results of a program on `inputs`, both flat and in order of position.
+/// The results of a program on `inputs`, both flat and in order of position; behind the inputs come the arguments whose place results take, in the order of these.
 ///
 /// # Errors
 /// If the inputs do not fit, if the buffers take more than 8 GiB, or if an element is read that was never stored.

@@ -54,9 +54,27 @@ use tiles::Tiling;
 /// [`Error::Limit`] if the program needs an arena larger than the address space allows; [`Error::Bug`] if the plan is not one
 /// that [`pullback_optimize::fuse`] makes.
 pub fn lower(function: &Function, plan: &Plan) -> Result<Program, Error> {
+    lower_donating(function, plan, &[])
+}
+
+/// A parameter whose memory a result takes. Both have the same element type and number of elements, and the result is none of the parameters, nor an alias of one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Donation {
+    /// The position of the parameter.
+    pub param: usize,
+    /// The position of the result.
+    pub result: usize,
+}
+
+/// As [`lower`], with parameters whose memory results take, each at most once. The program has no input for such a parameter: the output holds it when the program
+/// begins. Inputs are counted without them. What cannot be stored over a parameter, because that is still read then, is stored in the arena first and copied at the end.
+///
+/// # Errors
+/// As [`lower`].
+pub fn lower_donating(function: &Function, plan: &Plan, donated: &[Donation]) -> Result<Program, Error> {
     let program = Program { name: function.name.clone(), ..Program::default() };
     let mut session = Session { program, kernels: KernelNames::default(), buffers: Names::default() };
-    let places = session.signature(function, plan);
+    let places = session.signature(function, plan, donated);
     session.program.body = session.function(function, plan, &places)?;
     let mut program = session.program;
     pack_operands(&mut program);
@@ -73,14 +91,17 @@ struct Session {
 
 impl Session {
     /// The caller's buffers. A result is called after the value that is stored there, if one is.
-    fn signature(&mut self, function: &Function, plan: &Plan) -> Places {
+    fn signature(&mut self, function: &Function, plan: &Plan, donated: &[Donation]) -> Places {
         let Self { program, buffers, .. } = self;
-        let params = function.params().iter().enumerate();
-        let params = params
-            .map(|(position, &param)| {
-                Location::whole(buffers.buffer_for(function, program, param, Space::Input(position)))
-            })
-            .collect();
+        let place_of = |position| donated.iter().find(|donation| donation.param == position);
+        let mut inputs = 0;
+        let mut params: Vec<Option<Location>> = Vec::with_capacity(function.params().len());
+        for (position, &param) in function.params().iter().enumerate() {
+            params.push(place_of(position).is_none().then(|| {
+                inputs += 1;
+                Location::whole(buffers.buffer_for(function, program, param, Space::Input(inputs - 1)))
+            }));
+        }
         let mut named = EntitySet::new();
         let results = function.results().iter().enumerate();
         let results = results.map(|(position, &result)| {
@@ -93,8 +114,13 @@ impl Session {
                 buffers.buffer(program, &format!("result{position}"), (ty.dtype, ty.elements()), space)
             })
         });
-        let results = results.collect();
-        Places { params, results }
+        let results: Vec<Location> = results.collect();
+        let given = donated.iter().filter_map(|donation| results.get(donation.result));
+        program.donated.extend(given.map(|place| place.buffer));
+        let params = params.into_iter().enumerate().filter_map(|(position, place)| {
+            place.or_else(|| place_of(position).and_then(|donation| results.get(donation.result).cloned()))
+        });
+        Places { params: params.collect(), results }
     }
 
     /// The steps of a function whose parameters and results are in these places. The recursion is as deep as regions nest.

@@ -72,7 +72,7 @@ impl<'a> Parser<'a> {
         self.cursor.end()
     }
 
-    /// `%name : dtype[elements] space`.
+    /// `%name : dtype[elements] space`, and `donated` behind an output that holds an argument.
     fn buffer(&mut self) -> Result<(), ParseError> {
         let start = self.cursor.start();
         let name = self.cursor.name('%')?;
@@ -82,7 +82,11 @@ impl<'a> Parser<'a> {
         let elements = self.cursor.size()?;
         self.cursor.expect("]")?;
         let space = self.space(dtype, elements)?;
+        let is_donated = matches!(space, Space::Output(_)) && self.cursor.eat_word("donated");
         let buffer = self.program.buffers.push(BufferData { name: name.into(), dtype, elements, space });
+        if is_donated {
+            self.program.donated.insert(buffer);
+        }
         if self.buffers.insert(name, buffer).is_some() {
             return Err(self.cursor.fail_at(start, format!("a second buffer %{name}, expected different names")));
         }

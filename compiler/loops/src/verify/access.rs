@@ -62,12 +62,14 @@ impl Checker<'_> {
         }
     }
 
-    /// Inputs and constants have their elements from the start, others once something is stored.
+    /// Inputs, constants and what is donated have their elements from the start, others once something is stored.
     pub(super) fn check_loadable(&mut self, buffer: Buffer) {
         let Some(data) = self.program.buffers.get(buffer) else { return };
         let is_stored = match data.space {
             Space::Input(_) | Space::Constant(_) => true,
-            Space::Output(_) | Space::Arena(_) | Space::Local(_) => self.stored.contains(buffer),
+            Space::Output(_) | Space::Arena(_) | Space::Local(_) => {
+                self.stored.contains(buffer) || self.program.donated.contains(buffer)
+            }
         };
         if self.unreachable == 0 && !is_stored {
             self.report(format!("%{} is read and nothing is stored to it before", data.name));

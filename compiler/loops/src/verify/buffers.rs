@@ -32,6 +32,11 @@ impl Checker<'_> {
                 Space::Local(offset) => self.check_offset(data, *offset, "the worker's memory", program.local_bytes),
             }
         }
+        for data in program.donated.iter().filter_map(|buffer| program.buffers.get(buffer)) {
+            if !matches!(data.space, Space::Output(_)) {
+                self.report(format!("%{} takes the place of an argument, expected an output", data.name));
+            }
+        }
         self.check_positions("input", inputs);
         self.check_positions("output", outputs);
     }
@@ -58,10 +63,11 @@ impl Checker<'_> {
         }
     }
 
-    /// Every result with elements is stored to.
+    /// Every result with elements is stored to, unless it holds an argument: that may be the result of a loop that never runs.
     pub(super) fn check_results(&mut self) {
         for (buffer, data) in self.program.buffers.iter() {
-            if matches!(data.space, Space::Output(_)) && data.elements > 0 && !self.stored.contains(buffer) {
+            let is_defined = self.stored.contains(buffer) || self.program.donated.contains(buffer);
+            if matches!(data.space, Space::Output(_)) && data.elements > 0 && !is_defined {
                 self.report(format!("nothing is stored to the output %{}", data.name));
             }
         }
