@@ -15,7 +15,7 @@ fn program(text: &str) -> Verified<Program> {
 }
 
 fn compiled(program: &Verified<Program>, features: Features, threads: usize) -> Compiled {
-    let mut signature = Signature { name: "f".to_owned(), inputs: vec![], outputs: vec![] };
+    let mut signature = Signature { name: "f".to_owned(), inputs: vec![], outputs: vec![], donated: vec![] };
     for data in program.buffers.values() {
         let (name, dtype) = (data.name.to_string(), runtime_dtype(data.dtype));
         let parameter = Parameter { name, dtype, shape: vec![data.elements] };
