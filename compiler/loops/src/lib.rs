@@ -12,6 +12,7 @@
 //!   position asks for its operands at the positions that the index maps of its operation give, down to loads.
 //! * [`schedule`]: how a nest is run (lanes, unrolling, blocks of a reduction), a pure function of shapes.
 //! * [`contract_mul_add`](mod@contract_mul_add): `a · b + c` as one operation.
+//! * [`join_loops`](mod@join_loops): loops over the same positions of a tile as one loop.
 //! * [`pack_operands`](mod@pack_operands): right factors of matrix products packed before the loops in which they stay.
 //! * [`promote`](mod@promote): loops of few statements as one kernel, with their state in variables.
 //! * [`memory`]: offsets in the one arena and in the memory of each worker of parallel loops, from lifetimes.
@@ -27,6 +28,7 @@ pub mod contract_mul_add;
 pub mod error;
 pub mod interpret;
 pub mod isolate;
+pub mod join_loops;
 pub mod lower;
 pub mod memory;
 pub mod pack_operands;
@@ -44,6 +46,7 @@ pub use contract_mul_add::contract_mul_add;
 pub use error::Error;
 pub use interpret::{interpret, interpret_backwards};
 pub use isolate::isolate;
+pub use join_loops::join_loops;
 pub use lower::{Donation, lower, lower_donating};
 pub use pack_operands::pack_operands;
 pub use parse::parse_program;

@@ -19,6 +19,7 @@ use super::nest::Nest;
 use super::region::{PositionBox, fill, strides_of};
 use super::{Session, about, bug, contract, region};
 use crate::error::Error;
+use crate::join_loops::join_loops;
 use crate::program::{Affine, Expr, Index, Kernel, Program, Space, Stmt};
 use crate::schedule::{Segment, lanes_of_types, tile_segments};
 use crate::step::{Loop, Step};
@@ -324,7 +325,7 @@ impl Session {
                 steps.push(Step::Kernel(Kernel { name, about: about(function, data), body }));
             }
         }
-        Ok(steps)
+        Ok(join_loops(&mut self.program, steps))
     }
 
     /// A kernel that begins a total with what no elements combine to.

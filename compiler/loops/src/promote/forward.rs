@@ -15,7 +15,7 @@ use cranelift_entity::{EntitySet, SecondaryMap};
 
 use super::operands::{remove_unused, with_operands};
 use super::simplify::{Facts, Simplified};
-use super::{Access, accesses, accesses_by_buffer, are_consistent, span};
+use super::{Access, accesses, accesses_by_buffer, are_apart, are_consistent};
 use crate::program::{Buffer, Carried, Expr, If, Index, Place, Program, Stmt, Var, VarType};
 
 /// A loop with its surroundings.
@@ -246,13 +246,4 @@ impl Walk<'_> {
         });
         Promoted { before, carried, body, after }
     }
-}
-
-/// Whether two accesses are known to have no element in common.
-fn are_apart((one, one_ty): (&Place, VarType), (other, other_ty): (&Place, VarType)) -> bool {
-    if one.buffer != other.buffer {
-        return true;
-    }
-    let (a, b) = (span(one, one_ty), span(other, other_ty));
-    one.index.terms == other.index.terms && (a.1 < b.0 || b.1 < a.0)
 }

@@ -24,6 +24,8 @@ mod unroll;
 
 use std::collections::BTreeMap;
 
+pub(crate) use operands::{takes_long, with_operands};
+
 use crate::error::Error;
 use crate::memory::plan_memory;
 use crate::program::{Buffer, Expr, For, Kernel, Place, Program, Stmt, VarType};
@@ -125,6 +127,15 @@ impl Access {
     const fn shape(&self) -> (i64, u8, i64) {
         (self.place.index.offset, self.ty.lanes, self.place.lane_stride)
     }
+}
+
+/// Whether two accesses are known to have no element in common.
+pub(crate) fn are_apart((one, one_ty): (&Place, VarType), (other, other_ty): (&Place, VarType)) -> bool {
+    if one.buffer != other.buffer {
+        return true;
+    }
+    let (a, b) = (span(one, one_ty), span(other, other_ty));
+    one.index.terms == other.index.terms && (a.1 < b.0 || b.1 < a.0)
 }
 
 /// The least and the greatest position of a lane, beside what the counters add.

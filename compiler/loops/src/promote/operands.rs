@@ -7,7 +7,7 @@ use crate::contract_mul_add::for_each_operand;
 use crate::program::{Expr, Stmt, Var};
 
 /// The expression with other variables in the place of those that it reads.
-pub(super) fn with_operands(expr: &Expr, mut of: impl FnMut(Var) -> Var) -> Expr {
+pub(crate) fn with_operands(expr: &Expr, mut of: impl FnMut(Var) -> Var) -> Expr {
     match expr {
         Expr::Const(_) | Expr::Position { .. } | Expr::Load(_) => expr.clone(),
         Expr::Splat(x) => Expr::Splat(of(*x)),
@@ -59,7 +59,7 @@ pub(super) fn remove_unused(stmts: &mut Vec<Stmt>, used: &mut EntitySet<Var>) {
 }
 
 /// Whether an operation is a polynomial of many terms, or a loop.
-pub(super) const fn takes_long(expr: &Expr) -> bool {
+pub(crate) const fn takes_long(expr: &Expr) -> bool {
     match expr {
         Expr::Unary(op, _) => !matches!(
             op,

@@ -36,11 +36,9 @@ const TANH: [f64; 5] = [-0.0052501066, 0.0202118475, -0.05360299, 0.13329746, -0
 struct Reduced {
     /// The low bits of this integer are n plus the bias, the rest is of no use.
     n_bits: Value,
+    n: Value,
     /// x less n times the high part of ln(2), without rounding.
     high: Value,
-    /// -n times the low part of ln(2).
-    low: Value,
-    /// The sum of `high` and `low`.
     r: Value,
 }
 
@@ -50,9 +48,8 @@ fn reduce(m: &mut MathBuilder<'_, '_>, x: Value, bias: f64) -> Reduced {
     let shifted = m.fma_c(x, std::f64::consts::LOG2_E, rounder);
     let n = m.sub(shifted, rounder);
     let high = m.fma_c(n, -LN2_HIGH, x);
-    let low = m.mul_c(n, -LN2_LOW);
     let r = m.fma_c(n, -LN2_LOW, high);
-    Reduced { n_bits: m.to_bits(shifted), high, low, r }
+    Reduced { n_bits: m.to_bits(shifted), n, high, r }
 }
 
 /// 2^n for -126 <= n <= 127, from bits biased by [`ONE_POWER`].
@@ -198,7 +195,15 @@ fn exp_2x_plus_1(m: &mut MathBuilder<'_, '_>, x: Value) -> Value {
 pub(super) fn logistic(m: &mut MathBuilder<'_, '_>, x: Value) -> Value {
     let x = m.at_most(x, 40.0);
     let x = m.at_least(x, -104.0);
-    let Reduced { n_bits, low, high, r } = reduce(m, x, TWO_POWERS);
+    let Reduced { n_bits, n, high, r } = reduce(m, x, TWO_POWERS);
+    // What rounding added to r; a quarter of an ulp of the result.
+    let lost = m.sub(r, high);
+    let lost = m.fma_c(n, LN2_LOW, lost);
+    // e^-r - 1 = r^2 q(-r) + lost - r
+    let q = m.poly(r, &Q_OF_MINUS_R);
+    let square = m.mul(r, r);
+    let tail = m.fma(q, square, lost);
+    let p = m.sub(tail, r);
     let (first, second) = powers_of_two(m, n_bits);
     let power = m.mul(first, second);
     let one = m.fconst(m.ty(x), 1.0);
@@ -206,11 +211,7 @@ pub(super) fn logistic(m: &mut MathBuilder<'_, '_>, x: Value) -> Value {
     // What rounding took from a small power.
     let used = m.sub(sum, one);
     let lost = m.sub(power, used);
-    // e^-r - 1 = r p with p = r q(-r) - 1; with both parts of r, whose rounding would be a quarter of an ulp of the result.
-    let q = m.poly(r, &Q_OF_MINUS_R);
-    let p = m.fma_add_c(q, r, -1.0);
-    let rest = m.fma(p, low, lost);
-    let p = m.fma(p, high, rest);
+    let p = m.add(p, lost);
     let denominator = m.add(sum, p);
     m.div(power, denominator)
 }
