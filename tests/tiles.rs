@@ -147,6 +147,34 @@ fn convolutions_are_run_image_by_image() {
 }
 
 #[test]
+fn pooling_after_pooling_puts_cotangents_back_row_by_row() {
+    // Rows of 22, 11 and 5 windows: whole vectors, and ends of one and of three.
+    let module = module(|graph| {
+        let (x, w) = (f32(graph, "x", &[3, 2, 44, 44]), f32(graph, "w", &[4, 2, 3, 3]));
+        let y = x.max_pool(&Window::new([2, 2])).conv(w, &Conv::new().padding(Padding::Same)).relu();
+        y.max_pool(&Window::new([2, 2])).max_pool(&Window::new([2, 2])).square().sum()
+    });
+    check(&module, &["x", "w"]);
+}
+
+#[test]
+fn windows_that_overlap_are_never_in_memory_as_a_whole() {
+    let module = module(|graph| {
+        let (x, w) = (f32(graph, "x", &[16, 16, 16, 16]), f32(graph, "w", &[32, 16, 3, 3]));
+        let y = x.sin().conv(w, &Conv::new().padding(Padding::Same)).relu();
+        y.max_pool(&Window::new([2, 2])).square().sum()
+    });
+    let module = verify(module).unwrap();
+    let (func, _) = module.functions().last().unwrap();
+    let text = dump(&module, func, &Options::new().value_and_grad(["x", "w"]), Stage::Loops).unwrap();
+    let program = pullback::loops::parse_program(&text).unwrap();
+    // Those of the three convolutions are 9 times 65,536 elements, and twice that for the gradient by x.
+    let largest = program.buffers.values().map(|buffer| buffer.elements).max().unwrap();
+    assert!(largest < 9 * 65_536, "{text}");
+    assert!(text.contains("gemm f32 32x"), "{text}");
+}
+
+#[test]
 fn totals_over_tiles_of_any_kind_are_complete_behind_them() {
     let module = module(|graph| {
         let (x, y) = (f32(graph, "x", &[45, 21]), f32(graph, "y", &[45, 21]));

@@ -140,11 +140,12 @@ pub fn vectors_pay(accesses: &Accesses, axis: usize, weight: u32) -> bool {
     2 * gathers <= accesses.strides.len() || weight >= GATHER_PAYS * gathers as u32
 }
 
-/// Vectors per iteration of an elementwise loop: two when the loop is long and the body neither trivial nor large, all when it is short and simple.
+/// Vectors per iteration of an elementwise loop: two when the loop is long and the body neither trivial nor large, all when it is short and simple
+/// and is run for many `rows`.
 #[must_use]
-pub fn elementwise_unroll(extent: usize, lanes: u8, weight: u32) -> usize {
+pub fn elementwise_unroll(rows: bool, extent: usize, lanes: u8, weight: u32) -> usize {
     let vectors = extent / usize::from(lanes);
-    if lanes > 1 && (2..=WRITTEN_OUT).contains(&vectors) && weight as usize * vectors <= 8 * WRITTEN_OUT {
+    if rows && lanes > 1 && (2..=WRITTEN_OUT).contains(&vectors) && weight as usize * vectors <= 8 * WRITTEN_OUT {
         return vectors;
     }
     if extent >= 64 * usize::from(lanes) && weight <= 200 { 2 } else { 1 }

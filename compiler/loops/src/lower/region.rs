@@ -322,7 +322,11 @@ fn choose(
             lanes = 1;
         }
     }
-    let unroll = if seen.is_empty() { innermost.map_or(1, |g| elementwise_unroll(g.extent, lanes, weight)) } else { 1 };
+    let unroll = if seen.is_empty() {
+        innermost.map_or(1, |g| elementwise_unroll(outer > 0, g.extent, lanes, weight))
+    } else {
+        1
+    };
     (DomainSchedule { groups, lanes, unroll, order }, schedules)
 }
 
