@@ -15,6 +15,7 @@
 //! * *The end of a row* that is no whole vector is a vector too where nothing stands against storing some elements twice: the row's last lanes.
 
 use pullback_ir::DType;
+use pullback_optimize::fuse::tiles::MAX_RUNS;
 
 /// Bytes of a vector register that code generation offers.
 const VECTOR_BYTES: usize = 16;
@@ -210,9 +211,6 @@ pub struct Segment {
     pub tile: usize,
 }
 
-/// The most chunks whose totals are kept apart. Each is a slot of memory to clear and to combine; more threads than this would wait.
-const MAX_SLOTS: usize = 32;
-
 /// The tiles of a group: along all dimensions but the last a tile is one position, so that its elements are adjacent in memory.
 ///
 /// `position_bytes` is what is stored or read of values that are cut, for one position of every dimension. The tile of the last dimension
@@ -257,10 +255,10 @@ fn tile_extent(extent: usize, most: usize) -> usize {
 
 /// How many chunks tiles are divided into whose totals are kept apart.
 fn chunks(tiles: usize) -> usize {
-    if tiles <= MAX_SLOTS {
+    if tiles <= MAX_RUNS {
         return tiles;
     }
-    (MAX_SLOTS / 2..=MAX_SLOTS).rev().find(|&chunks| tiles.is_multiple_of(chunks)).unwrap_or(MAX_SLOTS)
+    (MAX_RUNS / 2..=MAX_RUNS).rev().find(|&chunks| tiles.is_multiple_of(chunks)).unwrap_or(MAX_RUNS)
 }
 
 #[cfg(test)]

@@ -99,6 +99,44 @@ pub fn dot_is_small(x: &Shape, y: &Shape, dims: &DotDims) -> bool {
     m * n * contracted <= 16 * 1024 || m == 1 && n == 1
 }
 
+/// Why a small contraction that takes part in loops had better have one of its own, if so.
+///
+/// If what it sums lies together in both operands, and results side by side are of different rows, its vectors lie along the sums, and what shares its loop is computed
+/// element by element. Otherwise, where sums are long and results stay in the first cache, storing these costs little beside computing them, and each position of a
+/// loop that is short overlaps with the next, which an inner loop in between hinders.
+pub(super) fn wants_own_loop(function: &Function, inst: Inst) -> Option<&'static str> {
+    let (Op::Dot(dims), &[x, y], &[result]) = (function.op(inst), function.args(inst), function.inst_results(inst))
+    else {
+        return None;
+    };
+    let (x, y) = (&function.ty(x).shape, &function.ty(y).shape);
+    let columns = match dims.rhs_free(y.rank()).last() {
+        Some(&axis) => y.extent(axis),
+        None => dims.lhs_free(x.rank()).last().and_then(|&axis| x.extent(axis)),
+    };
+    if columns.is_none_or(|columns| columns < MIN_COLUMNS) {
+        return None;
+    }
+    let is_last = |axes: &[usize], shape: &Shape| axes.last().is_some_and(|&axis| axis + 1 == shape.rank());
+    let steps: usize = dims.lhs_contract.iter().filter_map(|&axis| x.extent(axis)).product();
+    if is_last(&dims.lhs_contract, x) && is_last(&dims.rhs_contract, y) {
+        Some("its vectors lie along its sums")
+    } else if steps >= MIN_STEPS && function.ty(result).bytes() <= NEAR_BYTES {
+        Some("its sums are long, and storing few of them costs little")
+    } else {
+        None
+    }
+}
+
+/// Results side by side from which on it matters how they are computed: two vectors of four.
+const MIN_COLUMNS: usize = 8;
+
+/// Steps of a sum beside which a store and a load are little.
+const MIN_STEPS: usize = 8;
+
+/// Bytes that stay in the first cache: half of it, or less.
+const NEAR_BYTES: usize = 16 << 10;
+
 /// Whether an operand of an instruction with the role [`Role::Assembling`] has to be in memory: what is sorted is read in an order known at run time, and
 /// routines of the runtime read memory.
 pub(super) fn reads_memory(function: &Function, inst: Inst, operand: Value) -> bool {

@@ -6,7 +6,7 @@ use cranelift_entity::packed_option::PackedOption;
 use cranelift_entity::{EntitySet, SecondaryMap};
 use pullback_ir::{Function, Inst, Op, Origin, Shape, Value};
 
-use super::access::{Role, cost, reads_memory, role};
+use super::access::{Role, cost, reads_memory, role, wants_own_loop};
 use super::consumers::{Consumer, Place, Places, Site, Sites};
 use super::regions::{Group, Regions};
 use super::{Decision, FuseOptions, Fusion, MAX_MEMBERS, Plan, RegionKind, Uses, Verdict, result};
@@ -120,6 +120,9 @@ impl<'a> Grouping<'a> {
         }
         if self.options.kinds < Fusion::Reductions && self.is_reducing(inst) {
             return self.start(inst, value, RegionKind::Loop, "fusion of reductions is off");
+        }
+        if let Some(reason) = wants_own_loop(self.function, inst) {
+            return self.start(inst, value, RegionKind::Loop, reason);
         }
         let demanded = self.is_demanded(value);
         let consumers = self.consumers(value);

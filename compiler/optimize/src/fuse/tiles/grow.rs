@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use cranelift_entity::{EntitySet, SecondaryMap};
-use pullback_ir::{Function, Inst, Op, Value};
+use pullback_ir::{Function, Inst, Value};
 
 use super::super::access::{Role, role};
-use super::super::{Decision, FuseOptions, Fusion, FusionRegion, Plan, RegionKind, Verdict, result};
+use super::super::{Decision, FuseOptions, Fusion, FusionRegion, Plan, RegionKind, Verdict, aliased, result};
 use super::motion::{folded_extents, reads, roots};
-use super::{Cutting, TileGroup, TileRole, work};
+use super::{Cutting, TileGroup, TileRole, fit, work};
 
 /// The most dimensions that are cut.
 const MAX_DIMS: usize = 3;
@@ -36,6 +36,9 @@ pub(super) fn form(function: &Function, plan: Plan, options: FuseOptions) -> Pla
     former.finish(order, nested)
 }
 
+/// How a region runs over the dimensions of a group, and for each value that it reads its axis along each of them.
+type Fitting = (Vec<TileRole>, BTreeMap<Value, Vec<Option<usize>>>);
+
 /// What is put in order: a region, or a group of regions.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Item {
@@ -45,25 +48,27 @@ enum Item {
 
 /// A group while it grows.
 #[derive(Clone)]
-struct Draft {
-    extents: Vec<usize>,
-    members: Vec<(usize, Vec<TileRole>)>,
-    axes: BTreeMap<Value, Vec<Option<usize>>>,
+pub(super) struct Draft {
+    pub(super) extents: Vec<usize>,
+    pub(super) members: Vec<(usize, Vec<TileRole>)>,
+    pub(super) axes: BTreeMap<Value, Vec<Option<usize>>>,
     /// What members read from elsewhere at a block, with how often.
-    shared: BTreeMap<Value, (Vec<Option<usize>>, usize)>,
+    pub(super) shared: BTreeMap<Value, (Vec<Option<usize>>, usize)>,
     /// How often members read what the group stores.
     inner_reads: BTreeMap<Value, usize>,
     /// Regions on which nothing of the group may depend.
     passed: Vec<Item>,
     /// Regions that depend on the group and are not of it.
     behind: Vec<Item>,
+    /// Regions that could have been of the group and were not worth it, with the reason.
+    dear: Vec<(usize, &'static str)>,
 }
 
-struct Former<'a> {
-    function: &'a Function,
+pub(super) struct Former<'a> {
+    pub(super) function: &'a Function,
     kinds: Fusion,
-    regions: Vec<FusionRegion>,
-    stored: EntitySet<Value>,
+    pub(super) regions: Vec<FusionRegion>,
+    pub(super) stored: EntitySet<Value>,
     decisions: Vec<Decision>,
     /// What each region reads from memory.
     reads: Vec<Vec<Value>>,
@@ -71,7 +76,7 @@ struct Former<'a> {
     readers: SecondaryMap<Value, Vec<usize>>,
     returned: EntitySet<Value>,
     groups: Vec<Draft>,
-    cutting: Cutting,
+    pub(super) cutting: Cutting,
 }
 
 impl<'a> Former<'a> {
@@ -85,7 +90,7 @@ impl<'a> Former<'a> {
         let mut returned = EntitySet::new();
         for &value in function.results() {
             let mut value = value;
-            while let Some(operand) = super::super::aliased(function, value) {
+            while let Some(operand) = aliased(function, value) {
                 value = operand;
             }
             returned.insert(value);
@@ -133,7 +138,7 @@ impl<'a> Former<'a> {
                 self.grow(&mut draft, waiting);
             }
             let saved = self.saved(&draft);
-            let fits = self.position_bytes(&draft) <= self.max_position(&draft, seed);
+            let fits = self.position_bytes(&draft) <= self.max_position(&draft, seed) && self.packs_for_many(&draft);
             let is_alone = draft.members.len() == 1;
             let pays = if is_alone { self.is_worth_threads(seed) } else { fits && saved >= self.cutting.min_saved };
             if pays && best.as_ref().is_none_or(|(most, _)| saved > *most) {
@@ -212,6 +217,7 @@ impl<'a> Former<'a> {
             inner_reads: BTreeMap::new(),
             passed: Vec::new(),
             behind: Vec::new(),
+            dear: Vec::new(),
         };
         let moves = self.moves(seed, &roles)?;
         let fits = self.may_accumulate(&draft, seed, &roles)
@@ -223,7 +229,7 @@ impl<'a> Former<'a> {
     }
 
     /// For each value that a region reads its axis along each dimension.
-    fn moves(&self, region: usize, roles: &[TileRole]) -> Option<BTreeMap<Value, Vec<Option<usize>>>> {
+    pub(super) fn moves(&self, region: usize, roles: &[TileRole]) -> Option<BTreeMap<Value, Vec<Option<usize>>>> {
         let mut moves: BTreeMap<Value, Vec<Option<usize>>> = BTreeMap::new();
         let mut conflicts = BTreeSet::new();
         for (dim, &role) in roles.iter().enumerate() {
@@ -293,16 +299,20 @@ impl<'a> Former<'a> {
             let is_behind = self.reads_of(item).any(|value| behind.contains(value));
             let grown = match item {
                 Item::Region(region) if !is_behind => self.with_views(draft, &held, region, &behind),
-                Item::Region(_) | Item::Group(_) => None,
+                Item::Region(_) | Item::Group(_) => Err(None),
             };
             match grown {
-                Some((grown, taken)) => {
+                Ok((grown, taken)) => {
                     *draft = grown;
                     held.retain(|view| !taken.contains(view));
                     let views = self.taken_from(&mut held, item).into_iter().map(Item::Region).collect();
                     self.leave(draft, views, &mut behind);
+                    misses = 0;
                 }
-                None => {
+                Err(reason) => {
+                    if let (Item::Region(region), Some(reason)) = (item, reason) {
+                        draft.dear.push((region, reason));
+                    }
                     let views = self.taken_from(&mut held, item).into_iter().map(Item::Region);
                     let items: Vec<Item> = views.chain([item]).collect();
                     misses += items.len();
@@ -332,7 +342,7 @@ impl<'a> Former<'a> {
         }
     }
 
-    /// The group with a region, if it fits, and with those of the views held that it reads. If a view does not fit the region joins without, unless the view is more
+    /// The group with a region, if it fits, and with those of the views held that it reads; otherwise why not. If a view does not fit the region joins without, unless the view is more
     /// than all else that it would find at hand: the two then make a group of their own.
     fn with_views(
         &self,
@@ -340,7 +350,7 @@ impl<'a> Former<'a> {
         held: &[usize],
         region: usize,
         behind: &EntitySet<Value>,
-    ) -> Option<(Draft, Vec<usize>)> {
+    ) -> Result<(Draft, Vec<usize>), Option<&'static str>> {
         let bytes = |value: Value| self.function.ty(value).bytes();
         let mut grown = draft.clone();
         let mut taken = Vec::new();
@@ -356,22 +366,22 @@ impl<'a> Former<'a> {
             if joined {
                 taken.push(view);
             } else if depends || bytes(value) > at_hand.sum() {
-                return None;
+                return Err(None);
             }
         }
         let (roles, moves) = self.fitting(&grown, region)?;
         self.join(&mut grown, region, roles, &moves);
-        Some((grown, taken))
+        Ok((grown, taken))
     }
 
     /// Takes in a view, by itself or as the region wants it that reads it; whether that is possible.
     fn join_view(&self, draft: &mut Draft, view: usize, value: Value, reader: usize) -> bool {
-        if let Some((roles, moves)) = self.fitting(draft, view) {
+        if let Ok((roles, moves)) = self.fitting(draft, view) {
             self.join(draft, view, roles, &moves);
             return true;
         }
         let wanted = || {
-            let (_, mut moves) = self.fitting(draft, reader)?;
+            let (_, mut moves) = self.fitting(draft, reader).ok()?;
             let axes = moves.remove(&value)?;
             let roles = axes.into_iter().map(|axis| axis.map(TileRole::Axis)).collect::<Option<Vec<_>>>()?;
             let moves = self.moves(view, &roles)?;
@@ -403,14 +413,40 @@ impl<'a> Former<'a> {
         }
     }
 
-    /// How a region would run in a group, if it fits.
-    #[allow(clippy::type_complexity, reason = "used once")]
-    fn fitting(&self, draft: &Draft, region: usize) -> Option<(Vec<TileRole>, BTreeMap<Value, Vec<Option<usize>>>)> {
+    /// How a region would run in a group; if it does not fit for its price, why, and nothing if it cannot be in it.
+    fn fitting(&self, draft: &Draft, region: usize) -> Result<Fitting, Option<&'static str>> {
         let data = &self.regions[region];
         let at_hand = |value: &Value| draft.axes.contains_key(value) || draft.shared.contains_key(value);
         if !self.is_wanted(region) || !self.reads[region].iter().any(at_hand) {
-            return None;
+            return Err(None);
         }
+        let roles = self.roles(draft, region).ok_or(None)?;
+        let moves = self.moves(region, &roles).ok_or(None)?;
+        if !self.may_accumulate(draft, region, &roles) || !self.accumulates_well(draft, region, &roles, &moves) {
+            return Err(Some(fit::DEAR_TOTALS));
+        }
+        if !self.may_multiply(draft, region, &moves) {
+            return Err(Some(fit::DEAR_OPERAND));
+        }
+        let positions = draft.extents.iter().product::<usize>().max(1);
+        let bytes: usize = if roles.iter().any(|role| matches!(role, TileRole::Folded(_))) {
+            0
+        } else {
+            data.outputs.iter().map(|&value| self.function.ty(value).bytes() / positions).sum()
+        };
+        let bytes = self.position_bytes(draft) + bytes;
+        if bytes > self.max_position(draft, region) {
+            return Err(None);
+        }
+        let joining = (region, roles.clone());
+        let mut members = draft.members.iter().chain([&joining]);
+        let large = members.all(|(region, roles)| self.multiplies_well(*region, roles, &draft.extents, bytes));
+        if large { Ok((roles, moves)) } else { Err(Some(fit::SMALL_BLOCKS)) }
+    }
+
+    /// How a region would run over the dimensions of a group, if all that it reads of what the group makes is then what the group has just made.
+    fn roles(&self, draft: &Draft, region: usize) -> Option<Vec<TileRole>> {
+        let data = &self.regions[region];
         let mut roles: Vec<TileRole> = Vec::with_capacity(draft.extents.len());
         for (dim, &extent) in draft.extents.iter().enumerate() {
             let axes = data.domain.extents().into_iter().enumerate();
@@ -423,86 +459,7 @@ impl<'a> Former<'a> {
                 .find(|&role| self.moves(region, &[role]).is_some_and(|moves| agrees(draft, dim, &moves)))?;
             roles.push(role);
         }
-        let moves = self.moves(region, &roles)?;
-        let fits = self.may_accumulate(draft, region, &roles) && self.may_multiply(draft, region, &moves);
-        let positions = draft.extents.iter().product::<usize>().max(1);
-        let bytes: usize = if roles.iter().any(|role| matches!(role, TileRole::Folded(_))) {
-            0
-        } else {
-            data.outputs.iter().map(|&value| self.function.ty(value).bytes() / positions).sum()
-        };
-        let bytes = self.position_bytes(draft) + bytes;
-        let mut members = draft.members.iter().chain([&(region, roles.clone())]).cloned().collect::<Vec<_>>();
-        members.retain(|(region, _)| matches!(self.regions[*region].kind, RegionKind::Contraction(_)));
-        let fits = fits
-            && bytes <= self.max_position(draft, region)
-            && members.iter().all(|(region, roles)| self.multiplies_well(*region, roles, &draft.extents, bytes));
-        fits.then_some((roles, moves))
-    }
-
-    /// Whether what a region would accumulate over the tiles is small enough, if it does.
-    fn may_accumulate(&self, draft: &Draft, region: usize, roles: &[TileRole]) -> bool {
-        let data = &self.regions[region];
-        let folds = roles.iter().any(|role| matches!(role, TileRole::Folded(_)));
-        if !folds {
-            return true;
-        }
-        let roots = match data.kind {
-            RegionKind::Contraction(inst) => vec![inst],
-            _ => roots(self.function, &self.stored, data),
-        };
-        // The roots become a region of their own, if something follows them: a domain for all, cut along the same axes.
-        let mut shapes =
-            roots.iter().filter_map(|&inst| result(self.function, inst)).map(|value| &self.function.ty(value).shape);
-        let first = shapes.next();
-        let cuts_axes = roles.iter().any(|role| matches!(role, TileRole::Axis(_)));
-        let one_domain = shapes.all(|shape| Some(shape) == first) && (!cuts_axes || first == Some(&data.domain));
-        if data.kind == RegionKind::Loop && !one_domain {
-            return false;
-        }
-        let per_tile = |value: Value| {
-            let cut = roles.iter().zip(&draft.extents).take_while(|(role, _)| matches!(role, TileRole::Axis(_)));
-            self.function.ty(value).bytes() / cut.map(|(_, &extent)| extent).product::<usize>().max(1)
-        };
-        let results = roots.iter().filter_map(|&inst| result(self.function, inst));
-        results.map(per_tile).all(|bytes| bytes <= self.cutting.max_accumulated)
-    }
-
-    /// Whether what a contraction reads for every tile is small enough, if the region is one.
-    fn may_multiply(&self, draft: &Draft, region: usize, moves: &BTreeMap<Value, Vec<Option<usize>>>) -> bool {
-        if !matches!(self.regions[region].kind, RegionKind::Contraction(_)) {
-            return true;
-        }
-        moves.iter().filter(|(_, axes)| axes.last().is_some_and(Option::is_none)).all(|(&value, axes)| {
-            let cut = axes.iter().zip(&draft.extents).filter(|(axis, _)| axis.is_some());
-            let blocks: usize = cut.map(|(_, &extent)| extent).product();
-            self.function.ty(value).bytes() / blocks.max(1) <= self.cutting.max_whole
-        })
-    }
-
-    /// Whether blocks of a contraction are large enough that what is loaded is used often, with so many bytes for a position of every dimension; true of
-    /// any other region.
-    fn multiplies_well(&self, region: usize, roles: &[TileRole], extents: &[usize], bytes: usize) -> bool {
-        let RegionKind::Contraction(inst) = self.regions[region].kind else { return true };
-        let Op::Dot(dims) = self.function.op(inst) else { return true };
-        let [x, y] = [0, 1].map(|operand| self.function.ty(self.function.args(inst)[operand]));
-        let (batch, free) = (dims.lhs_batch.len(), dims.lhs_free(x.rank()).len());
-        let contracted: usize = dims.lhs_contract.iter().filter_map(|&axis| x.shape.extent(axis)).product();
-        let batches: usize = dims.lhs_batch.iter().filter_map(|&axis| x.shape.extent(axis)).product();
-        let per_batch = |elements: usize| elements / batches.max(1) / contracted.max(1);
-        // Rows, columns and steps of the product, of the whole and of a block.
-        let whole = [per_batch(x.elements()), per_batch(y.elements()), contracted];
-        let mut block = whole;
-        for (dim, (&role, &extent)) in roles.iter().zip(extents).enumerate() {
-            let tile = if dim + 1 < extents.len() { 1 } else { self.cutting.contraction_tile / bytes.max(1) };
-            let side = match role {
-                TileRole::Axis(axis) if axis < batch => continue,
-                TileRole::Axis(axis) => usize::from(axis >= batch + free),
-                TileRole::Folded(_) => 2,
-            };
-            block[side] = block[side] / extent.max(1) * tile.clamp(1, extent.max(1));
-        }
-        block.iter().zip(whole).all(|(&block, whole)| block >= whole.min(self.cutting.min_block))
+        Some(roles)
     }
 
     fn join(
@@ -557,10 +514,17 @@ impl<'a> Former<'a> {
     }
 
     /// Bytes of what a group stores for one position of each dimension.
-    fn position_bytes(&self, draft: &Draft) -> usize {
+    pub(super) fn position_bytes(&self, draft: &Draft) -> usize {
         let positions = draft.extents.iter().product::<usize>().max(1);
         let cut = draft.axes.iter().filter(|(_, axes)| axes.iter().all(Option::is_some));
         cut.map(|(&value, _)| self.function.ty(value).bytes() / positions).sum()
+    }
+
+    /// The same with what it reads from elsewhere at a block.
+    pub(super) fn touched_bytes(&self, draft: &Draft) -> usize {
+        let positions = draft.extents.iter().product::<usize>().max(1);
+        let read: usize = draft.shared.keys().map(|&value| self.function.ty(value).bytes() / positions).sum();
+        self.position_bytes(draft) + read
     }
 
     /// Makes a group of a draft, and puts what waits in an order in which reads follow writes: what the group may depend on, the group, the others.
@@ -573,6 +537,9 @@ impl<'a> Former<'a> {
                 tails.push(Item::Region(tail));
             }
         }
+        for (region, reason) in std::mem::take(&mut draft.dear) {
+            self.explain(region, reason);
+        }
         let members: BTreeSet<usize> = draft.members.iter().map(|member| member.0).collect();
         let passed = std::mem::take(&mut draft.passed);
         let seen = members.len() - 1 + passed.len() + draft.behind.len();
@@ -581,6 +548,14 @@ impl<'a> Former<'a> {
         let number = self.groups.len();
         self.groups.push(draft);
         *waiting = passed.into_iter().chain([Item::Group(number)]).chain(tails).chain(behind).chain(rest).collect();
+    }
+
+    /// Says why a contraction that could have been of a group is not.
+    fn explain(&mut self, region: usize, reason: &'static str) {
+        if let FusionRegion { kind: RegionKind::Contraction(_), outputs, .. } = &self.regions[region] {
+            let of = self.decisions.iter_mut().filter(|decision| outputs.contains(&decision.value));
+            of.for_each(|decision| decision.reason = reason);
+        }
     }
 
     /// Makes what follows the reductions of a region a region of its own, if there is any.
@@ -662,9 +637,7 @@ impl<'a> Former<'a> {
             draft.members.clone_from(&members);
             let local = self.local(&draft);
             let saved_bytes = self.saved(&draft);
-            let positions = draft.extents.iter().product::<usize>().max(1);
-            let read: usize = draft.shared.keys().map(|&value| self.function.ty(value).bytes() / positions).sum();
-            let position_bytes = self.position_bytes(&draft) + read;
+            let position_bytes = self.touched_bytes(&draft);
             let total: u64 = members.iter().map(|&(region, _)| work(self.function, &self.regions[region])).sum();
             regions.extend(members.iter().map(|&(region, _)| self.regions[region].clone()));
             tiles.push(TileGroup {

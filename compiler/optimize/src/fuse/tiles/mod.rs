@@ -20,6 +20,7 @@
 //! Invariants: the regions of a group are adjacent in the plan; groups do not overlap; every local value is read by the group's regions alone, at the block that they store.
 //! How many positions a tile has, and how many tiles run at once, the loop IR's schedule says.
 
+mod fit;
 mod grow;
 mod motion;
 
@@ -35,6 +36,9 @@ use super::{FuseOptions, FusionRegion, Plan, RegionKind};
 use grow::form;
 pub use motion::{roots, same_blocks};
 
+/// The most runs of tiles whose totals are kept apart. Each has memory to clear and to combine; more threads than this would wait.
+pub const MAX_RUNS: usize = 32;
+
 /// What decides how values are cut into tiles: sizes that follow from the machine's caches, and the cost of waking a thread.
 ///
 /// The defaults are for a second cache of 1 MiB per core, which is what current processors have or exceed.
@@ -49,6 +53,8 @@ pub struct Cutting {
     pub max_accumulated: usize,
     /// Bytes of an operand that a contraction reads for every tile, at most: it stays in the second cache beside the tile.
     pub max_whole: usize,
+    /// The same for a right operand that is packed once for all tiles: it is read in order, from the third cache, and stays there.
+    pub max_packed: usize,
     /// Rows, columns and steps of the block of a contraction that a tile is, at least, unless the whole has fewer: so often is used what is loaded.
     pub min_block: usize,
     /// Bytes of a tile's values: with those that share a place taken off they stay in the second cache beside what they are computed from.
@@ -66,6 +72,7 @@ impl Default for Cutting {
             max_position: 256 << 10,
             max_accumulated: 512 << 10,
             max_whole: 512 << 10,
+            max_packed: 8 << 20,
             min_block: 16,
             tile: 256 << 10,
             contraction_tile: 768 << 10,
@@ -81,6 +88,7 @@ impl Cutting {
         max_position: usize::MAX,
         max_accumulated: usize::MAX,
         max_whole: usize::MAX,
+        max_packed: usize::MAX,
         min_block: 1,
         tile: 64,
         contraction_tile: 256,
