@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use cranelift_entity::{EntitySet, SecondaryMap};
 use pullback_ir::{Function, Inst, Value};
 
-use super::super::access::{Role, role};
 use super::super::{Decision, FuseOptions, Fusion, FusionRegion, Plan, RegionKind, Verdict, aliased, result};
 use super::motion::{folded_extents, reads, roots};
 use super::{Cutting, TileGroup, TileRole, fit, work};
@@ -37,11 +36,11 @@ pub(super) fn form(function: &Function, plan: Plan, options: FuseOptions) -> Pla
 }
 
 /// How a region runs over the dimensions of a group, and for each value that it reads its axis along each of them.
-type Fitting = (Vec<TileRole>, BTreeMap<Value, Vec<Option<usize>>>);
+pub(super) type Fitting = (Vec<TileRole>, BTreeMap<Value, Vec<Option<usize>>>);
 
 /// What is put in order: a region, or a group of regions.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Item {
+pub(super) enum Item {
     Region(usize),
     Group(usize),
 }
@@ -57,9 +56,9 @@ pub(super) struct Draft {
     /// How often members read what the group stores.
     inner_reads: BTreeMap<Value, usize>,
     /// Regions on which nothing of the group may depend.
-    passed: Vec<Item>,
+    pub(super) passed: Vec<Item>,
     /// Regions that depend on the group and are not of it.
-    behind: Vec<Item>,
+    pub(super) behind: Vec<Item>,
     /// Regions that could have been of the group and were not worth it, with the reason.
     dear: Vec<(usize, &'static str)>,
 }
@@ -71,9 +70,9 @@ pub(super) struct Former<'a> {
     pub(super) stored: EntitySet<Value>,
     decisions: Vec<Decision>,
     /// What each region reads from memory.
-    reads: Vec<Vec<Value>>,
+    pub(super) reads: Vec<Vec<Value>>,
     /// The regions that read a value.
-    readers: SecondaryMap<Value, Vec<usize>>,
+    pub(super) readers: SecondaryMap<Value, Vec<usize>>,
     returned: EntitySet<Value>,
     groups: Vec<Draft>,
     pub(super) cutting: Cutting,
@@ -149,7 +148,7 @@ impl<'a> Former<'a> {
     }
 
     /// Bytes of what a group may store for one position of each dimension, with a region that may join it.
-    fn max_position(&self, draft: &Draft, region: usize) -> usize {
+    pub(super) fn max_position(&self, draft: &Draft, region: usize) -> usize {
         let contracts = |region: usize| matches!(self.regions[region].kind, RegionKind::Contraction(_));
         if contracts(region) || draft.members.iter().any(|member| contracts(member.0)) {
             self.cutting.max_position.max(self.cutting.contraction_tile / 2)
@@ -249,33 +248,6 @@ impl<'a> Former<'a> {
         Some(moves)
     }
 
-    /// The regions in an order in which reads follow writes: as they are, but for spread views, each of which comes right before the first region that reads it.
-    fn order(&self) -> Vec<usize> {
-        let mut before: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-        let mut order = Vec::with_capacity(self.regions.len());
-        for number in 0..self.regions.len() {
-            let reader = self.spread_view(number).and_then(|value| self.readers[value].iter().copied().min());
-            match reader.filter(|&reader| reader > number) {
-                Some(reader) => before.entry(reader).or_default().push(number),
-                None => {
-                    order.extend(before.remove(&number).unwrap_or_default());
-                    order.push(number);
-                }
-            }
-        }
-        order
-    }
-
-    /// The value that a region stores if that repeats the elements of another, such as windows that overlap: better made where it is read, a tile at a time, than
-    /// where its operand happens to be at hand.
-    fn spread_view(&self, region: usize) -> Option<Value> {
-        let data = &self.regions[region];
-        let (RegionKind::Loop, &[value]) = (data.kind, &data.outputs[..]) else { return None };
-        let moves_only = data.members.iter().all(|&inst| role(self.function, inst) == Role::Free);
-        let read: usize = self.reads[region].iter().map(|&value| self.function.ty(value).bytes()).sum();
-        (moves_only && self.function.ty(value).bytes() >= 2 * read.max(1)).then_some(value)
-    }
-
     /// Takes in what follows as long as it fits.
     fn grow(&self, draft: &mut Draft, waiting: &VecDeque<Item>) {
         let mut behind = EntitySet::new();
@@ -323,82 +295,7 @@ impl<'a> Former<'a> {
         draft.behind.extend(held.into_iter().map(Item::Region));
     }
 
-    /// Those of the views held that an item reads, which are held no longer.
-    fn taken_from(&self, held: &mut Vec<usize>, item: Item) -> Vec<usize> {
-        let is_read = |view: &usize| self.reads_of(item).any(|value| self.regions[*view].outputs.contains(&value));
-        let (read, others) = std::mem::take(held).into_iter().partition(is_read);
-        *held = others;
-        read
-    }
-
-    /// Leaves out items; views stay before their reader, and come behind the group if that does.
-    fn leave(&self, draft: &mut Draft, items: Vec<Item>, behind: &mut EntitySet<Value>) {
-        let mut reads = items.iter().flat_map(|&item| self.reads_of(item));
-        if reads.any(|value| draft.axes.contains_key(&value) || behind.contains(value)) {
-            behind.extend(items.iter().flat_map(|&item| self.stored_by(item)));
-            draft.behind.extend(items);
-        } else {
-            draft.passed.extend(items);
-        }
-    }
-
-    /// The group with a region, if it fits, and with those of the views held that it reads; otherwise why not. If a view does not fit the region joins without, unless the view is more
-    /// than all else that it would find at hand: the two then make a group of their own.
-    fn with_views(
-        &self,
-        draft: &Draft,
-        held: &[usize],
-        region: usize,
-        behind: &EntitySet<Value>,
-    ) -> Result<(Draft, Vec<usize>), Option<&'static str>> {
-        let bytes = |value: Value| self.function.ty(value).bytes();
-        let mut grown = draft.clone();
-        let mut taken = Vec::new();
-        for &view in held {
-            let Some(value) = self.spread_view(view).filter(|value| self.reads[region].contains(value)) else {
-                continue;
-            };
-            let joined = self.reads[view].iter().all(|&read| !behind.contains(read))
-                && self.join_view(&mut grown, view, value, region);
-            let depends = self.reads[view].iter().any(|&read| behind.contains(read) || draft.axes.contains_key(&read));
-            let at_hand =
-                self.reads[region].iter().filter(|read| draft.axes.contains_key(read)).map(|&read| bytes(read));
-            if joined {
-                taken.push(view);
-            } else if depends || bytes(value) > at_hand.sum() {
-                return Err(None);
-            }
-        }
-        let (roles, moves) = self.fitting(&grown, region)?;
-        self.join(&mut grown, region, roles, &moves);
-        Ok((grown, taken))
-    }
-
-    /// Takes in a view, by itself or as the region wants it that reads it; whether that is possible.
-    fn join_view(&self, draft: &mut Draft, view: usize, value: Value, reader: usize) -> bool {
-        if let Ok((roles, moves)) = self.fitting(draft, view) {
-            self.join(draft, view, roles, &moves);
-            return true;
-        }
-        let wanted = || {
-            let (_, mut moves) = self.fitting(draft, reader).ok()?;
-            let axes = moves.remove(&value)?;
-            let roles = axes.into_iter().map(|axis| axis.map(TileRole::Axis)).collect::<Option<Vec<_>>>()?;
-            let moves = self.moves(view, &roles)?;
-            let positions = draft.extents.iter().product::<usize>().max(1);
-            let fits = self.position_bytes(draft) + self.function.ty(value).bytes() / positions
-                <= self.max_position(draft, reader);
-            let agrees = moves.iter().all(|(value, axes)| {
-                draft.axes.get(value).is_none_or(|stored| stored == axes && !stored.contains(&None))
-            });
-            (fits && agrees).then_some((roles, moves))
-        };
-        let Some((roles, moves)) = wanted() else { return false };
-        self.join(draft, view, roles, &moves);
-        true
-    }
-
-    fn reads_of(&self, item: Item) -> impl Iterator<Item = Value> + '_ {
+    pub(super) fn reads_of(&self, item: Item) -> impl Iterator<Item = Value> + '_ {
         let members: Vec<usize> = match item {
             Item::Region(region) => vec![region],
             Item::Group(group) => self.groups[group].members.iter().map(|member| member.0).collect(),
@@ -406,7 +303,7 @@ impl<'a> Former<'a> {
         members.into_iter().flat_map(|region| self.reads[region].iter().copied())
     }
 
-    fn stored_by(&self, item: Item) -> Vec<Value> {
+    pub(super) fn stored_by(&self, item: Item) -> Vec<Value> {
         match item {
             Item::Region(region) => self.regions[region].outputs.clone(),
             Item::Group(group) => self.groups[group].axes.keys().copied().collect(),
@@ -414,7 +311,7 @@ impl<'a> Former<'a> {
     }
 
     /// How a region would run in a group; if it does not fit for its price, why, and nothing if it cannot be in it.
-    fn fitting(&self, draft: &Draft, region: usize) -> Result<Fitting, Option<&'static str>> {
+    pub(super) fn fitting(&self, draft: &Draft, region: usize) -> Result<Fitting, Option<&'static str>> {
         let data = &self.regions[region];
         let at_hand = |value: &Value| draft.axes.contains_key(value) || draft.shared.contains_key(value);
         if !self.is_wanted(region) || !self.reads[region].iter().any(at_hand) {
@@ -462,7 +359,7 @@ impl<'a> Former<'a> {
         Some(roles)
     }
 
-    fn join(
+    pub(super) fn join(
         &self,
         draft: &mut Draft,
         region: usize,

@@ -23,6 +23,7 @@
 mod fit;
 mod grow;
 mod motion;
+mod views;
 
 use std::collections::BTreeMap;
 use std::ops::Range;
