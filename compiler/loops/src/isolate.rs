@@ -13,8 +13,8 @@ use crate::program::{Buffer, Program, Space};
 use crate::step::Step;
 use crate::traffic::Counts;
 
-/// The program of each top-level step, in order; `None` for one that cannot stand alone: its end depends on data, or it changes in place what others
-/// have stored.
+/// The program of each top-level step, in order; `None` for one that cannot stand alone: its end depends on data, it changes in place what others
+/// have stored, or it packs a matrix for others, whose elements are in an order of the kernel's own.
 ///
 /// # Errors
 /// [`Error::Limit`] as [`plan_memory`].
@@ -32,12 +32,14 @@ pub fn isolate(program: &Program) -> Result<Vec<Option<Program>>, Error> {
 struct Touched {
     loaded: BTreeSet<Buffer>,
     stored: BTreeSet<Buffer>,
+    packed: BTreeSet<Buffer>,
 }
 
 impl Touched {
     fn by(program: &Program, step: &Step) -> Self {
         let counts = Counts::of(program, step);
-        Self { loaded: counts.loads.into_keys().collect(), stored: counts.stores.into_keys().collect() }
+        let (loaded, stored) = (counts.loads.into_keys().collect(), counts.stores.into_keys().collect());
+        Self { loaded, stored, packed: counts.packed }
     }
 }
 
@@ -58,6 +60,9 @@ fn alone(
         let (loaded, stored) = (touched.loaded.contains(&buffer), touched.stored.contains(&buffer));
         let is_own = matches!(data.space, Space::Arena(_) | Space::Local(_)) && users[buffer] == [number];
         let passes = !is_own && !matches!(data.space, Space::Constant(_));
+        if passes && touched.packed.contains(&buffer) {
+            return Ok(None);
+        }
         match (loaded, stored) {
             (false, false) => (data.space, data.elements) = (Space::Arena(0), 0),
             (true, false) if passes => {
@@ -142,5 +147,28 @@ mod tests {
         assert_eq!(run(0, [1.0, 2.0, 3.0, 4.0]), [Elements::F32(vec![2.0, 4.0, 6.0, 8.0])]);
         assert_eq!(run(2, [1.0, 2.0, 3.0, 4.0]), [Elements::F32(vec![1.0, 4.0, 9.0, 16.0])]);
         assert_eq!(steps[2].as_ref().unwrap().arena_bytes, 64, "%u is its own");
+    }
+
+    #[test]
+    fn what_is_packed_for_others_is_no_argument() {
+        let text = "program @f {
+  buffer %x : f32[6] input 0
+  buffer %w : f32[12] input 1
+  buffer %y : f32[8] output 0
+  buffer %p : f32[192] arena 0
+  arena 768
+
+  kernel @pack \"\" {
+    pack f32 3x4 %p[0] = %w[0; 4, 1]
+  }
+
+  kernel @multiply \"\" {
+    gemm f32 2x4x3 %y[0; 4, 1] = %x[0; 3, 1] * packed %p[0]
+  }
+}
+";
+        let program = parse_program(text).unwrap();
+        verify(program.clone()).unwrap();
+        assert!(isolate(&program).unwrap().iter().all(Option::is_none));
     }
 }

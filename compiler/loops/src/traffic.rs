@@ -8,11 +8,11 @@
 //! A floating-point operation is an addition, a multiplication, or anything else that makes one float of others, a function such as `exp` too; `a · b + c` is two.
 //! Loops that end by a condition count as their bound, or one iteration if they have none; branches as all of their cases.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::AddAssign;
 
 use crate::call::{Access, Routine, RuntimeCall};
-use crate::program::{Buffer, Expr, For, Gemm, Place, Program, Space, Stmt, Var};
+use crate::program::{Buffer, Expr, For, Gemm, Place, Program, Rhs, Space, Stmt, Var};
 use crate::step::Step;
 
 /// Bytes that cross the border of the caches, and floating-point operations.
@@ -66,12 +66,15 @@ pub(crate) struct Counts<'a> {
     program: &'a Program,
     pub(crate) loads: BTreeMap<Buffer, u128>,
     pub(crate) stores: BTreeMap<Buffer, u128>,
+    /// Those of them that hold packed matrices.
+    pub(crate) packed: BTreeSet<Buffer>,
     flops: u128,
 }
 
 impl<'a> Counts<'a> {
     pub(crate) fn of(program: &'a Program, step: &Step) -> Self {
-        let mut counts = Self { program, loads: BTreeMap::new(), stores: BTreeMap::new(), flops: 0 };
+        let mut counts =
+            Self { program, loads: BTreeMap::new(), stores: BTreeMap::new(), packed: BTreeSet::new(), flops: 0 };
         counts.step(step, 1);
         counts
     }
@@ -113,6 +116,7 @@ impl<'a> Counts<'a> {
                     let elements = times * pack.k as u128 * pack.n as u128;
                     self.load(pack.from.buffer, elements);
                     self.store(pack.to.buffer, elements);
+                    self.packed.insert(pack.to.buffer);
                 }
                 Stmt::Gemm(gemm) => self.gemm(gemm, times),
                 Stmt::Call(call) => self.call(call, times),
@@ -153,6 +157,9 @@ impl<'a> Counts<'a> {
         let (m, n, k) = (gemm.m as u128, gemm.n as u128, gemm.k as u128);
         self.load(gemm.lhs.buffer, times * m * k);
         self.load(gemm.rhs.buffer(), times * k * n);
+        if let Rhs::Packed(packed) = &gemm.rhs {
+            self.packed.insert(packed.buffer);
+        }
         if gemm.accumulate {
             self.load(gemm.out.buffer, times * m * n);
         }
