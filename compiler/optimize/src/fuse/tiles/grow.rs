@@ -269,13 +269,12 @@ impl<'a> Former<'a> {
                 continue;
             }
             let is_behind = self.reads_of(item).any(|value| behind.contains(value));
-            let grown = match item {
-                Item::Region(region) if !is_behind => self.with_views(draft, &held, region, &behind),
+            let joined = match item {
+                Item::Region(region) if !is_behind => self.join_with_views(draft, &held, region, &behind),
                 Item::Region(_) | Item::Group(_) => Err(None),
             };
-            match grown {
-                Ok((grown, taken)) => {
-                    *draft = grown;
+            match joined {
+                Ok(taken) => {
                     held.retain(|view| !taken.contains(view));
                     let views = self.taken_from(&mut held, item).into_iter().map(Item::Region).collect();
                     self.leave(draft, views, &mut behind);

@@ -49,22 +49,29 @@ impl Former<'_> {
         read
     }
 
-    /// The group with a region, if it fits, and with those of the views held that it reads; otherwise why not. If a view does not fit the region joins without, unless the view is more
-    /// than all else that it would find at hand: the two then make a group of their own.
-    pub(super) fn with_views(
+    /// Takes a region into a group, with those of the views held that it reads, which are given back; otherwise the group stays, and the error may say why. If a view does
+    /// not fit the region joins without, unless the view is more than all else that it would find at hand: the two then make a group of their own.
+    pub(super) fn join_with_views(
         &self,
-        draft: &Draft,
+        draft: &mut Draft,
         held: &[usize],
         region: usize,
         behind: &EntitySet<Value>,
-    ) -> Result<(Draft, Vec<usize>), Option<&'static str>> {
+    ) -> Result<Vec<usize>, Option<&'static str>> {
+        let wanted = |&view: &usize| {
+            let value = self.spread_view(view).filter(|value| self.reads[region].contains(value))?;
+            Some((view, value))
+        };
+        let views: Vec<(usize, Value)> = held.iter().filter_map(wanted).collect();
+        if views.is_empty() {
+            let (roles, moves) = self.fitting(draft, region)?;
+            self.join(draft, region, roles, &moves);
+            return Ok(Vec::new());
+        }
         let bytes = |value: Value| self.function.ty(value).bytes();
         let mut grown = draft.clone();
         let mut taken = Vec::new();
-        for &view in held {
-            let Some(value) = self.spread_view(view).filter(|value| self.reads[region].contains(value)) else {
-                continue;
-            };
+        for (view, value) in views {
             let joined = self.reads[view].iter().all(|&read| !behind.contains(read))
                 && self.join_view(&mut grown, view, value, region);
             let depends = self.reads[view].iter().any(|&read| behind.contains(read) || draft.axes.contains_key(&read));
@@ -78,7 +85,8 @@ impl Former<'_> {
         }
         let (roles, moves) = self.fitting(&grown, region)?;
         self.join(&mut grown, region, roles, &moves);
-        Ok((grown, taken))
+        *draft = grown;
+        Ok(taken)
     }
 
     /// Takes in a view, by itself or as the region wants it that reads it; whether that is possible.
