@@ -271,6 +271,7 @@ pub(crate) fn lower(
     if options.fusion == Fusion::All {
         pullback_loops::promote(&mut program)?;
     }
+    pullback_loops::eliminate_common_subexpressions(&mut program);
     // Generated code has no bounds checks: this is what it relies on.
     pullback_loops::verify(program).map_err(|errors| Error::Bug(format!("lowering: {errors}")))
 }

@@ -37,7 +37,8 @@ impl Target {
         let mut flags = settings::builder();
         let switch = |on| if on { "true" } else { "false" };
         let settings = [
-            ("opt_level", "speed"),
+            // What there is to optimise is done before (`emit/scopes.rs` says why).
+            ("opt_level", "none"),
             ("enable_verifier", switch(verify)),
             ("machine_code_cfg_info", switch(labels)),
             ("is_pic", "false"),

@@ -38,9 +38,14 @@ impl Jit {
         module.ok_or_else(|| Error::bug("machine code", "the module is gone"))
     }
 
-    /// Makes the functions executable, and `entry` callable.
-    pub(crate) fn finish(mut self, entry: FuncId, signature: Signature, layout: &Layout) -> Result<Executable, Error> {
-        let (constants, arena_bytes) = (layout.constants()?, layout.arena_bytes());
+    /// Makes the functions executable, and `entry` callable, with a pool of constants.
+    pub(crate) fn finish(
+        mut self,
+        (entry, pool): (FuncId, &[u8]),
+        signature: Signature,
+        layout: &Layout,
+    ) -> Result<Executable, Error> {
+        let (constants, arena_bytes) = (layout.constants(pool)?, layout.arena_bytes());
         let module = self.module()?;
         module.finalize_definitions().map_err(|error| Error::from_module("the program", &error))?;
         let address = module.get_finalized_function(entry);

@@ -1,4 +1,4 @@
-//! Where the buffers of a program are in the table of pointers, checked against the signature; and how the arena is divided.
+//! Where the buffers of a program, and the constants of its instructions, are in the table of pointers, checked against the signature; and how the arena is divided.
 //!
 //! The arena that a program asks for begins with its own, which all of it shares. The memory of each worker of its parallel loops follows, in parts of one size.
 //!
@@ -14,11 +14,12 @@ use pullback_runtime::{Parameter, Signature, TableLayout};
 
 use crate::error::Error;
 
-/// The positions of buffers in the table, the constants in its order, and the parts of the arena.
+/// The positions of buffers in the table, the constants in its order, the pool last, and the parts of the arena.
 pub(crate) struct Layout {
     /// For each buffer its position in the table, for a worker's own that of the arena.
     positions: Vec<usize>,
     constants: Vec<Arc<Literal>>,
+    pool: usize,
     arena: usize,
     /// Bytes of the arena that are in front of the workers' parts.
     shared_bytes: i64,
@@ -34,7 +35,8 @@ impl Layout {
         let table = TableLayout {
             inputs: signature.inputs.len(),
             outputs: signature.outputs.len(),
-            constants: program.buffers.values().filter(is_constant).count(),
+            // The last is the pool.
+            constants: program.buffers.values().filter(is_constant).count() + 1,
         };
         let mut constants = Vec::new();
         let mut positions = Vec::new();
@@ -71,7 +73,8 @@ impl Layout {
             Some(index) => Err(Error::bug("buffers", format!("no buffer is result {index}"))),
             None => {
                 let (arena_bytes, shared_bytes, local_bytes) = arena(program, workers)?;
-                Ok(Self { positions, constants, arena: table.arena(), shared_bytes, local_bytes, arena_bytes })
+                let (pool, arena) = (table.constant(constants.len()), table.arena());
+                Ok(Self { positions, constants, pool, arena, shared_bytes, local_bytes, arena_bytes })
             }
         }
     }
@@ -86,6 +89,11 @@ impl Layout {
         (self.arena * size_of::<*const u8>()) as i32
     }
 
+    /// Where the pointer to the pool of constants that instructions have is in the table, in bytes.
+    pub(crate) const fn pool_offset(&self) -> i32 {
+        (self.pool * size_of::<*const u8>()) as i32
+    }
+
     /// From the arena's first byte to that of the first worker's part; and the bytes of each part.
     pub(crate) const fn workers(&self) -> (i64, i64) {
         (self.shared_bytes, self.local_bytes)
@@ -96,8 +104,8 @@ impl Layout {
         (self.positions[buffer.as_u32() as usize] * size_of::<*const u8>()) as i32
     }
 
-    /// The constants as bytes, in order. One that stands for more elements than there is memory for is an error.
-    pub(crate) fn constants(&self) -> Result<Vec<AlignedBytes>, Error> {
+    /// The constants as bytes, in order, and behind them the pool. One that stands for more elements than there is memory for is an error.
+    pub(crate) fn constants(&self, pool: &[u8]) -> Result<Vec<AlignedBytes>, Error> {
         let what = "a constant";
         let bytes = |literal: &Arc<Literal>| {
             let count = literal.ty().elements();
@@ -110,9 +118,9 @@ impl Layout {
                 Some(Scalar::Bool(x)) => AlignedBytes::repeat(x, count, what),
                 None => with_elements!(literal.stored(), v => AlignedBytes::copy_of(v, what)),
             }
-            .map_err(|error| Error::Limitation(error.to_string()))
         };
-        self.constants.iter().map(bytes).collect()
+        let all = self.constants.iter().map(bytes).chain([AlignedBytes::copy_of(pool, what)]);
+        all.map(|bytes| bytes.map_err(|error| Error::Limitation(error.to_string()))).collect()
     }
 }
 

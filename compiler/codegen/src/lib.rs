@@ -8,8 +8,8 @@
 //! * [`math`]: elementwise functions of floats, inline.
 //! * `jit`: the code in memory.
 //!
-//! There is no optimisation here: what a loop looks like was decided in the loop IR, and Cranelift does the rest (common
-//! subexpressions, moving invariants out of loops, instruction selection, registers). What this crate promises is in the
+//! There is little optimisation here: what a loop looks like was decided in the loop IR, addresses are computed in front of the loops in which
+//! they do not change, and Cranelift selects instructions and allocates registers. What this crate promises is in the
 //! runtime's [`abi`](pullback_runtime::abi): generated code stays inside its buffers, does not trap and does not unwind. The loop IR's
 //! verifier has established that already; since safe code relies on it, emission checks once more, access by access and at compile time,
 //! that no loop leaves a buffer, and refuses as a bug, and does not compile, a program that breaks a rule that matters here. That the iterations of
@@ -66,7 +66,7 @@ pub struct Compiled {
     pub executable: Executable,
     /// How long it took.
     pub timings: Timings,
-    /// The Cranelift IR of every function before optimisation, if asked for.
+    /// The Cranelift IR of every function, if asked for.
     pub clif: Option<String>,
     /// The disassembly of every function, if asked for. Targets of jumps are offsets, which head the blocks; the bytes after
     /// a function's last block are its constants, shown as if they were code.
@@ -87,7 +87,7 @@ pub fn compile(program: &Verified<Program>, signature: Signature, options: &Opti
     let settings = emit::Settings { fma: target.fma, threads, workers, clif, asm };
     let mut jit = jit::Jit::new(&target);
     let emitted = emit::emit_program(program, &layout, settings, jit.module()?)?;
-    let executable = jit.finish(emitted.entry, signature, &layout)?;
+    let executable = jit.finish((emitted.entry, &emitted.constants), signature, &layout)?;
     Ok(Compiled {
         executable,
         timings: Timings { kernels: emitted.timings, total: start.elapsed() },

@@ -7,13 +7,14 @@
 //! Two lists of statements are joined at the last loop of the first and the first loop of the second, `a F b` and `c G d` to `a c FG b d`, if
 //!
 //! * what is moved past each other is independent: `c` of `F` and `b`, `G` of `b`;
-//! * the loops run over the same extent, and where both touch a buffer that one of them stores to, an iteration touches
+//! * the loops run equally often, one counting rows perhaps and the other their elements, and where both touch a buffer that one of them stores to, an iteration touches
 //!   positions that no other iteration does;
 //! * their bodies can be joined in turn, or are free of loops. A loop without loops inside is written out as often as the steps of the other ask.
 //!
 //! Values are computed by the same operations in the same order as before, so results are the same to the last bit. A kernel may be
 //! moved before others that it is independent of.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use cranelift_entity::SecondaryMap;
@@ -156,8 +157,10 @@ const fn is_loop(stmt: &Stmt) -> bool {
 }
 
 fn join_two(program: &mut Program, one: &For, other: &For) -> Option<For> {
+    let extent = one.extent.min(other.extent);
+    let (one, other) = (&counting_to(program, one, extent)?, &counting_to(program, other, extent)?);
     let step = one.step.max(other.step);
-    if one.extent != other.extent || step % one.step != 0 || step % other.step != 0 {
+    if step % one.step != 0 || step % other.step != 0 {
         return None;
     }
     if !iterations_are_apart(program, (one, other), step)? {
@@ -178,6 +181,22 @@ fn join_two(program: &mut Program, one: &For, other: &For) -> Option<For> {
     }
     let body = join(program, &one.body, &other.body)?;
     Some(For { body, carried, ..one })
+}
+
+/// The loop with a counter that goes to `extent`, as often: by rows instead of by their elements.
+fn counting_to<'a>(program: &mut Program, inner: &'a For, extent: i64) -> Option<Cow<'a, For>> {
+    if inner.extent == extent {
+        return Some(Cow::Borrowed(inner));
+    }
+    let factor = inner.extent.checked_div(extent)?;
+    if inner.extent != factor * extent || inner.step % factor != 0 {
+        return None;
+    }
+    let moved = Moved { from: inner.index, to: inner.index, factor, by: 0 };
+    let mut body = Vec::new();
+    moved.stmts(program, &inner.body, None, &mut body)?;
+    let carried = inner.carried.clone();
+    Some(Cow::Owned(For { index: inner.index, extent, step: inner.step / factor, carried, body }))
 }
 
 /// Whether, where both loops touch a buffer that one of them stores to, no two iterations of `step` touch the same position.
@@ -234,7 +253,7 @@ fn repeated(program: &mut Program, inner: &For, (index, step): (Index, i64)) -> 
     let mut body = Vec::new();
     let mut vars: SecondaryMap<Var, Option<Var>> = SecondaryMap::new();
     for copy in 0..copies {
-        let moved = Moved { from: inner.index, to: index, by: copy * inner.step };
+        let moved = Moved { from: inner.index, to: index, factor: 1, by: copy * inner.step };
         let begin: Vec<Option<Var>> = inner.carried.iter().map(|carried| vars[carried.next]).collect();
         if copy > 0 {
             for (carried, begin) in inner.carried.iter().zip(begin) {
@@ -249,18 +268,19 @@ fn repeated(program: &mut Program, inner: &For, (index, step): (Index, i64)) -> 
     Some(For { index, extent: inner.extent, step, carried, body })
 }
 
-/// A counter replaced by another and a distance.
+/// A counter replaced by a multiple of another and a distance.
 struct Moved {
     from: Index,
     to: Index,
+    factor: i64,
     by: i64,
 }
 
 impl Moved {
     fn affine(&self, affine: &Affine) -> Affine {
-        let factor = affine.coefficient(self.from);
-        let without = affine.plus(&Affine::counter(self.from), -factor);
-        without.plus(&Affine::counter(self.to), factor).plus_constant(factor * self.by)
+        let coefficient = affine.coefficient(self.from);
+        let without = affine.plus(&Affine::counter(self.from), -coefficient);
+        without.plus(&Affine::counter(self.to), coefficient * self.factor).plus_constant(coefficient * self.by)
     }
 
     fn place(&self, place: &Place) -> Place {
@@ -436,6 +456,33 @@ mod tests {
             assert_eq!((columns.step, loads.count()), (step as i64, step), "of the arguments alone");
             assert_eq!(run(apart), run(together));
         }
+    }
+
+    #[test]
+    fn a_total_that_counts_elements_joins_a_loop_that_counts_rows() {
+        let text = program("i2 + i3", 1).to_string();
+        let (before, _) = text.split_once("    for i3").unwrap();
+        let total = "    v10 = for i3 = 0 to 12 step 4 carry (v7 = v3 : f32) {
+      v8 = for i4 = 0 to 4 step 1 carry (v4 = v3 : f32) {
+        v5 = load %t[i3 + i4] : f32
+        v6 = add v4, v5 : f32
+        yield v6
+      }
+      v9 = add v7, v8 : f32
+      yield v9
+    }
+    store %y[0], v10
+  }
+}
+";
+        let text = format!("{before}{total}").replace("%y : f32[3]", "%y : f32[1]");
+        let apart = parse_program(&text).unwrap_or_else(|error| panic!("{text}{error:?}"));
+        let mut together = joined(apart.clone());
+        crate::remove_dead::remove_dead_stores(&mut together);
+        let text = together.to_string();
+        assert_eq!((together.kernels().len(), text.matches("load %t").count()), (2, 0), "{text}");
+        assert_eq!(text.matches("store %t").count(), 0, "nobody reads it any more");
+        assert_eq!(run(apart), run(together));
     }
 
     #[test]

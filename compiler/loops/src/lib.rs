@@ -15,6 +15,8 @@
 //! * [`join_loops`](mod@join_loops): loops over the same positions of a tile as one loop.
 //! * [`pack_operands`](mod@pack_operands): right factors of matrix products packed before the loops in which they stay.
 //! * [`promote`](mod@promote): loops of few statements as one kernel, with their state in variables.
+//! * [`eliminate_common_subexpressions`](mod@eliminate_common_subexpressions): what is computed twice, once.
+//! * `remove_dead`: stores that nobody reads any more, and their buffers.
 //! * [`memory`]: offsets in the one arena and in the memory of each worker of parallel loops, from lifetimes.
 //! * [`mod@verify`]: single assignment, types, that **every access of every loop stays inside its buffer** and that **iterations of parallel loops do not
 //!   meet**; code generation emits neither bounds checks nor locks and relies on this.
@@ -25,6 +27,7 @@
 
 pub mod call;
 pub mod contract_mul_add;
+pub mod eliminate_common_subexpressions;
 pub mod error;
 pub mod interpret;
 pub mod isolate;
@@ -36,6 +39,7 @@ pub mod parse;
 pub mod print;
 pub mod program;
 pub mod promote;
+mod remove_dead;
 pub mod schedule;
 pub mod step;
 pub mod traffic;
@@ -43,6 +47,7 @@ pub mod verify;
 
 pub use call::{Access, Routine, RuntimeCall, View, ViewAxis};
 pub use contract_mul_add::contract_mul_add;
+pub use eliminate_common_subexpressions::eliminate_common_subexpressions;
 pub use error::Error;
 pub use interpret::{interpret, interpret_backwards};
 pub use isolate::isolate;

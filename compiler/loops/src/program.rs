@@ -142,7 +142,7 @@ impl Affine {
 }
 
 /// A position in a buffer; for a vector the position of lane 0, lane `l` being at `+ l · lane_stride`.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Place {
     /// The buffer.
     pub buffer: Buffer,
@@ -153,7 +153,7 @@ pub struct Place {
 }
 
 /// What a variable is assigned. `T` below is the variable's type; operands have type `T` unless said otherwise.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Expr {
     /// A constant, the same in all lanes.
     Const(Scalar),

@@ -15,6 +15,7 @@ use pullback_ir::DType;
 use pullback_loops::{Branch, Index, Kernel, Loop, Place, Program, Step, Stmt, VarType, While};
 
 use super::kernel::{Counter, Emitter, Environment};
+use super::scopes::Scoped;
 use super::sharing::Pointer;
 use crate::error::Error;
 
@@ -212,15 +213,17 @@ impl Entry<'_, '_> {
         let (body, exit) = (builder.create_block(), builder.create_block());
         let counter = builder.append_block_param(body, types::I64);
         builder.ins().jump(body, &[BlockArg::Value(begin)]);
-        builder.switch_to_block(body);
-        let depth = self.around.len();
-        let bounds = Counter { value: Some(counter), last: inner.extent - 1, depth };
+        self.emitter.open();
+        self.emitter.builder.switch_to_block(body);
+        let (depth, scope) = (self.around.len(), self.emitter.scope());
+        let bounds = Counter { value: Some(Scoped { value: counter, scope }), last: inner.extent - 1, depth };
         self.emitter.counters.insert(inner.index, bounds);
         self.around.push(counter);
         self.steps(&inner.body)?;
         self.around.pop();
         self.emitter.counters.remove(&inner.index);
         self.again(counter, end, body, exit);
+        self.emitter.close();
         self.emitter.builder.seal_block(body);
         self.continue_in(exit);
         Ok(())
@@ -249,16 +252,20 @@ impl Entry<'_, '_> {
         let iteration = builder.append_block_param(head, types::I64);
         let zero = builder.ins().iconst(types::I64, 0);
         builder.ins().jump(head, &[BlockArg::Value(zero)]);
-        builder.switch_to_block(head);
+        self.emitter.open();
+        self.emitter.builder.switch_to_block(head);
         self.steps(&inner.before)?;
         let holds = self.scalar(DType::Bool, &inner.condition)?;
         self.emitter.builder.ins().brif(holds, body, &[], exit, &[]);
+        self.emitter.open();
         self.continue_in(body);
         self.steps(&inner.body)?;
         // Nobody counts to 2^63.
         let bound = inner.bound.and_then(|bound| i64::try_from(bound).ok()).unwrap_or(i64::MAX);
         let bound = self.emitter.builder.ins().iconst(types::I64, bound);
         self.again(iteration, bound, head, exit);
+        self.emitter.close();
+        self.emitter.close();
         self.emitter.builder.seal_block(head);
         self.continue_in(exit);
         Ok(())
@@ -269,6 +276,7 @@ impl Entry<'_, '_> {
         let dtype = data.map_or(DType::Bool, |data| data.dtype);
         let selector = self.scalar(dtype, &inner.selector)?;
         let builder = &mut self.emitter.builder;
+        let anchor = builder.current_block();
         let exit = builder.create_block();
         let blocks: Vec<Block> = inner.cases.iter().map(|_| builder.create_block()).collect();
         match (dtype, &blocks[..]) {
@@ -288,9 +296,11 @@ impl Entry<'_, '_> {
             (_, _) => return self.emitter.bug(format!("a branch by {dtype} to {} cases", blocks.len())),
         }
         for (case, block) in inner.cases.iter().zip(blocks) {
+            self.emitter.open_behind(anchor);
             self.continue_in(block);
             self.steps(case)?;
             self.emitter.builder.ins().jump(exit, &[]);
+            self.emitter.close();
         }
         self.continue_in(exit);
         Ok(())

@@ -1,13 +1,16 @@
 //! Kernels: a nest with its variables, the counters of the loops around it and the pointers to its buffers, in a function of its own or inside another.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 
-use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value, types};
+use cranelift_codegen::ir::{InstBuilder, Type, Value, types};
 use cranelift_codegen::isa::TargetFrontendConfig;
 use cranelift_frontend::FunctionBuilder;
 use pullback_ir::{DType, Scalar};
 use pullback_loops::{Buffer, Expr, For, Index, Kernel, Program, Space, Stmt, Var, VarType};
 
+use super::constants::{FunctionPool, Pool};
+use super::scopes::{Scope, Scoped};
 use super::sharing::{Pointer, is_readonly};
 use super::{Imports, Settings};
 use crate::error::Error;
@@ -22,6 +25,8 @@ pub(super) struct Environment<'a> {
     pub(super) name: &'a str,
     pub(super) layout: &'a Layout,
     pub(super) imports: &'a Imports,
+    /// The constants of all functions.
+    pub(super) pool: &'a RefCell<Pool>,
     pub(super) settings: Settings,
     /// Whether the function runs iterations of a parallel loop, and so takes the worker's memory behind the table.
     pub(super) in_parallel: bool,
@@ -30,7 +35,7 @@ pub(super) struct Environment<'a> {
 /// The pointer that the elements of a buffer are reached from.
 #[derive(Clone, Copy)]
 pub(super) struct Base {
-    pub(super) pointer: Value,
+    pub(super) pointer: Scoped,
     /// From the pointer to element 0, in bytes.
     pub(super) origin: i64,
     /// Whether nothing stores to the buffer during a call.
@@ -41,7 +46,7 @@ pub(super) struct Base {
 #[derive(Clone, Copy)]
 pub(super) struct Counter {
     /// `None` for a loop of one iteration, whose counter is 0.
-    pub(super) value: Option<Value>,
+    pub(super) value: Option<Scoped>,
     /// The largest value.
     pub(super) last: i64,
     /// How many loops are around it.
@@ -54,8 +59,11 @@ pub(super) struct Emitter<'a, 'f> {
     pub(super) builder: FunctionBuilder<'f>,
     pub(super) externs: FunctionExterns<'a>,
     values: HashMap<Var, Value>,
-    /// The variables that are constants.
+    /// The variables that are constants. They are made anew wherever they are used, as an operand of the instruction if it can have one.
     pub(super) scalars: HashMap<Var, Scalar>,
+    pool: FunctionPool<'a>,
+    /// What the code under construction is in, outermost first; the function itself at least.
+    pub(super) scopes: Vec<Scope>,
     pub(super) counters: HashMap<Index, Counter>,
     bases: BTreeMap<Buffer, Base>,
     /// The table of pointers.
@@ -76,7 +84,8 @@ pub(super) fn emit(
 ) -> Result<(), Error> {
     let (mut emitter, params) = Emitter::begin(env, builder)?;
     for (depth, (&(index, extent), &value)) in around.iter().zip(&params).enumerate() {
-        emitter.counters.insert(index, Counter { value: Some(value), last: extent - 1, depth });
+        let value = Some(Scoped { value, scope: 0 });
+        emitter.counters.insert(index, Counter { value, last: extent - 1, depth });
     }
     match pointers {
         None => emitter.kernel(kernel, around.len())?,
@@ -116,6 +125,7 @@ impl<'a, 'f> Emitter<'a, 'f> {
         let block = builder.create_block();
         builder.append_block_params_for_function_params(block);
         builder.switch_to_block(block);
+        builder.ensure_inserted_block();
         builder.seal_block(block);
         let (table, local, rest) = match (env.in_parallel, builder.block_params(block)) {
             (false, &[table, ref rest @ ..]) => (table, None, rest.to_vec()),
@@ -126,8 +136,10 @@ impl<'a, 'f> Emitter<'a, 'f> {
         };
         let externs = env.imports.math.for_function();
         let (values, scalars, counters) = (HashMap::new(), HashMap::new(), HashMap::new());
-        let bases = BTreeMap::new();
-        Ok((Self { env, builder, externs, values, scalars, counters, bases, table, local }, rest))
+        let (bases, scopes) = (BTreeMap::new(), vec![Scope::default()]);
+        let pool = FunctionPool::new(env.pool, block, table, env.layout.pool_offset());
+        let emitter = Self { env, builder, externs, values, scalars, pool, scopes, counters, bases, table, local };
+        Ok((emitter, rest))
     }
 
     /// Returns from the function and ends it.
@@ -147,14 +159,14 @@ impl<'a, 'f> Emitter<'a, 'f> {
     /// Loads the pointers to buffers, which those loaded before are forgotten for: they need not be at hand in what follows.
     pub(super) fn load_bases(&mut self, buffers: &[Buffer]) -> Result<(), Error> {
         self.bases.clear();
-        buffers.iter().try_for_each(|&buffer| self.load_base(self.table, buffer))
+        buffers.iter().try_for_each(|&buffer| self.load_base(buffer))
     }
 
     pub(super) fn bug<T>(&self, message: impl Into<String>) -> Result<T, Error> {
         Err(Error::bug(format!("kernel `{}`", self.env.name), message))
     }
 
-    fn load_base(&mut self, table: Value, buffer: Buffer) -> Result<(), Error> {
+    fn load_base(&mut self, buffer: Buffer) -> Result<(), Error> {
         if self.bases.contains_key(&buffer) {
             return Ok(());
         }
@@ -167,10 +179,10 @@ impl<'a, 'f> Emitter<'a, 'f> {
             Space::Arena(offset) | Space::Local(offset) => offset as i64,
         };
         let pointer = match (&data.space, self.local) {
-            (Space::Local(_), Some(local)) => local,
+            (Space::Local(_), Some(value)) => Scoped { value, scope: 0 },
             (Space::Local(_), None) => return self.bug(format!("{buffer} is a worker's own, outside a parallel loop")),
             (Space::Input(_) | Space::Output(_) | Space::Constant(_) | Space::Arena(_), _) => {
-                self.table_entry(table, self.env.layout.table_offset(buffer))
+                self.table_entry(self.env.layout.table_offset(buffer))
             }
         };
         self.bases.insert(buffer, Base { pointer, origin, readonly });
@@ -180,6 +192,7 @@ impl<'a, 'f> Emitter<'a, 'f> {
     /// Reaches a buffer from a pointer to one of its elements.
     fn take_base(&mut self, Pointer { buffer, element }: Pointer, pointer: Value, readonly: bool) {
         let origin = -element * self.element_bytes(buffer);
+        let pointer = Scoped { value: pointer, scope: 0 };
         self.bases.insert(buffer, Base { pointer, origin, readonly });
     }
 
@@ -189,7 +202,7 @@ impl<'a, 'f> Emitter<'a, 'f> {
         self.load_bases(&buffers)?;
         let mut values = Vec::with_capacity(pointers.len());
         for &Pointer { buffer, element } in pointers {
-            let Base { pointer, origin, .. } = self.base(buffer)?;
+            let Base { pointer: Scoped { value: pointer, .. }, origin, .. } = self.base(buffer)?;
             let bytes = origin + element * self.element_bytes(buffer);
             values.push(if bytes == 0 { pointer } else { self.builder.ins().iadd_imm_s(pointer, bytes) });
         }
@@ -198,12 +211,6 @@ impl<'a, 'f> Emitter<'a, 'f> {
 
     fn element_bytes(&self, buffer: Buffer) -> i64 {
         self.env.program.buffers[buffer].dtype.bytes() as i64
-    }
-
-    /// A pointer from the table, which nothing stores to.
-    pub(super) fn table_entry(&mut self, table: Value, offset: i32) -> Value {
-        let flags = MemFlagsData::trusted().with_readonly().with_can_move();
-        self.builder.ins().load(types::I64, flags, table, offset)
     }
 
     pub(super) fn base(&self, buffer: Buffer) -> Result<Base, Error> {
@@ -220,15 +227,16 @@ impl<'a, 'f> Emitter<'a, 'f> {
         }
     }
 
-    pub(super) fn value(&self, var: Var) -> Result<Value, Error> {
-        match self.values.get(&var) {
-            Some(&value) => Ok(value),
-            None => self.bug(format!("{var} is used before it is assigned")),
+    pub(super) fn value(&mut self, var: Var) -> Result<Value, Error> {
+        match (self.values.get(&var), self.scalars.get(&var)) {
+            (Some(&value), _) => Ok(value),
+            (None, Some(&scalar)) => self.constant(self.var_type(var)?, scalar),
+            (None, None) => self.bug(format!("{var} is used before it is assigned")),
         }
     }
 
     /// The value of a variable that has to be of a type.
-    pub(super) fn operand(&self, var: Var, ty: VarType) -> Result<Value, Error> {
+    pub(super) fn operand(&mut self, var: Var, ty: VarType) -> Result<Value, Error> {
         let found = self.var_type(var)?;
         if found != ty {
             let (expected, found) = (type_name(ty), type_name(found));
@@ -242,9 +250,22 @@ impl<'a, 'f> Emitter<'a, 'f> {
         if expected != found {
             return self.bug(format!("{var} is held as {expected} and was computed as {found}"));
         }
-        match self.values.insert(var, value) {
-            None => Ok(()),
-            Some(_) => self.bug(format!("{var} is assigned twice")),
+        match (self.values.insert(var, value), self.scalars.contains_key(&var)) {
+            (None, false) => Ok(()),
+            (_, _) => self.bug(format!("{var} is assigned twice")),
+        }
+    }
+
+    /// Makes a variable a constant.
+    pub(super) fn assign_constant(&mut self, var: Var, scalar: Scalar) -> Result<(), Error> {
+        let ty = self.var_type(var)?;
+        self.register_type(ty)?;
+        if scalar.dtype() != ty.dtype {
+            return self.bug(format!("a constant of {} where one of {} is needed", scalar.dtype(), ty.dtype));
+        }
+        match (self.scalars.insert(var, scalar), self.values.contains_key(&var)) {
+            (None, false) => Ok(()),
+            (_, _) => self.bug(format!("{var} is assigned twice")),
         }
     }
 
@@ -258,11 +279,14 @@ impl<'a, 'f> Emitter<'a, 'f> {
 
     /// The math functions' view of the function under construction.
     pub(super) fn math(&mut self) -> MathBuilder<'_, 'f> {
-        MathBuilder { builder: &mut self.builder, fma: self.env.settings.fma, externs: &mut self.externs }
+        let Self { builder, externs, pool, .. } = self;
+        MathBuilder { builder, fma: self.env.settings.fma, externs, constants: pool }
     }
 
-    /// Enters the scope of a loop's counter.
+    /// Puts a loop's counter in scope.
     pub(super) fn enter(&mut self, nest: &For, value: Option<Value>, depth: usize) {
+        let scope = self.scope();
+        let value = value.map(|value| Scoped { value, scope });
         let last = if value.is_some() { nest.extent - nest.step } else { 0 };
         self.counters.insert(nest.index, Counter { value, last, depth });
     }

@@ -5,6 +5,7 @@ use pullback_ir::{Binary, DType, Reduction, Scalar};
 use pullback_loops::{Affine, Var, VarType};
 
 use super::kernel::Emitter;
+use super::scopes::Scoped;
 use crate::error::Error;
 
 impl Emitter<'_, '_> {
@@ -21,8 +22,7 @@ impl Emitter<'_, '_> {
             return Ok(self.vector_constant(register, &bits));
         }
         Ok(match scalar {
-            Scalar::F32(x) => self.builder.ins().f32const(x),
-            Scalar::F64(x) => self.builder.ins().f64const(x),
+            Scalar::F32(_) | Scalar::F64(_) => self.math().float_constant(register, scalar.bits()),
             Scalar::I32(_) | Scalar::I64(_) | Scalar::U8(_) | Scalar::Bool(_) => {
                 self.builder.ins().iconst(register, scalar.bits() as i64)
             }
@@ -32,18 +32,18 @@ impl Emitter<'_, '_> {
     /// A vector whose lanes have the low bits of the given numbers.
     pub(super) fn vector_constant(&mut self, register: Type, lanes: &[u64]) -> Value {
         let width = register.lane_type().bytes() as usize;
-        let bytes: Vec<u8> = lanes.iter().flat_map(|bits| bits.to_le_bytes().into_iter().take(width)).collect();
-        let handle = self.builder.func.dfg.constants.insert(ConstantData::from(bytes));
-        self.builder.ins().vconst(register, handle)
+        let bytes = lanes.iter().flat_map(|bits| bits.to_le_bytes().into_iter().take(width));
+        self.math().vector_constant(register, bytes)
     }
 
     /// A scalar variable in all lanes.
     pub(super) fn splat_var(&mut self, ty: VarType, var: Var) -> Result<Value, Error> {
-        let value = self.operand(var, VarType::scalar(ty.dtype))?;
         match self.scalars.get(&var) {
-            // A load from the constant pool rather than a move and a shuffle.
             Some(&scalar) => self.constant(ty, scalar),
-            None => self.splat(ty, value),
+            None => {
+                let value = self.operand(var, VarType::scalar(ty.dtype))?;
+                self.splat(ty, value)
+            }
         }
     }
 
@@ -106,13 +106,20 @@ impl Emitter<'_, '_> {
 
     /// The value of an affine expression, converted.
     pub(super) fn position(&mut self, ty: VarType, index: &Affine, lane_stride: i64) -> Result<Value, Error> {
-        let counters = self.counters_of(index)?;
-        let mut first = self.builder.ins().iconst(types::I64, index.offset);
-        for (counter, coefficient) in counters {
+        let mut sum: Option<Scoped> = None;
+        for (counter, coefficient) in self.counters_of(index)? {
             if let Some(value) = counter.value {
-                first = self.advance(first, value, coefficient);
+                sum = Some(match sum {
+                    None => self.scaled(value, coefficient),
+                    Some(sum) => self.advance(sum, value, coefficient),
+                });
             }
         }
+        let first = match sum {
+            None => self.builder.ins().iconst(types::I64, index.offset),
+            Some(sum) if index.offset == 0 => sum.value,
+            Some(sum) => self.builder.ins().iadd_imm_s(sum.value, index.offset),
+        };
         let (low, high) = self.range(index)?;
         let int = |dtype| VarType { dtype, ..ty };
         let scalar = |dtype| VarType::scalar(dtype);

@@ -10,12 +10,15 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use cranelift_codegen::control::ControlPlane;
+use cranelift_codegen::dominator_tree::DominatorTree;
+use cranelift_codegen::flowgraph::ControlFlowGraph;
 use cranelift_codegen::ir::{ExternalName, Function};
 use cranelift_codegen::isa::TargetIsa;
-use cranelift_codegen::{CompiledCode, Context, FinalizedRelocTarget};
+use cranelift_codegen::{CodegenError, CompiledCode, FinalizedRelocTarget, verify_function};
 use cranelift_module::{FuncId, ModuleError, ModuleReloc};
 use pullback_runtime::pool;
 
+use super::fold_loads::fold_loads;
 use crate::error::Error;
 
 /// The fewest functions that are compiled on several threads.
@@ -62,11 +65,11 @@ pub(super) fn compile(
     queue.sort_by_key(|(_, pending)| Reverse(pending.function.dfg.num_insts()));
     let queue = Mutex::new(queue.into_iter());
     let work = || {
-        let mut context = Context::new();
+        let mut registers = regalloc2::Ctx::default();
         let mut done = Vec::new();
         let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).next();
         while let Some((number, mut pending)) = next() {
-            let machine = compile_one(isa, &mut context, &mut pending, asm);
+            let machine = compile_one(isa, &mut registers, &mut pending, asm);
             done.push((number, (pending, machine)));
         }
         done
@@ -85,30 +88,39 @@ pub(super) fn compile(
     done.into_iter().map(|(_, compiled)| compiled).collect()
 }
 
-fn compile_one(isa: &dyn TargetIsa, context: &mut Context, pending: &mut Pending, asm: bool) -> Result<Machine, Error> {
+/// What `Context::compile` does without optimisation, but that it would remove the parameters which [`fold_loads`] makes.
+fn compile_one(
+    isa: &dyn TargetIsa,
+    registers: &mut regalloc2::Ctx,
+    Pending { id, name, function, .. }: &mut Pending,
+    asm: bool,
+) -> Result<Machine, Error> {
     let start = Instant::now();
-    let (id, name) = (pending.id, &*pending.name);
-    context.clear();
-    std::mem::swap(&mut context.func, &mut pending.function);
-    let compiled = context.compile(isa, &mut ControlPlane::default());
-    compiled.map_err(|error| Error::from_module(name, &ModuleError::from(error)))?;
-    let code = context.compiled_code().ok_or_else(|| Error::bug(name, "there is no machine code"))?;
+    let failed = |error: CodegenError| Error::from_module(name, &ModuleError::Compilation(error));
+    fold_loads(function);
+    if isa.flags().enable_verifier() {
+        verify_function(function, isa).map_err(|errors| failed(CodegenError::Verifier(errors)))?;
+    }
+    let flow = ControlFlowGraph::with_function(function);
+    let dominators = DominatorTree::with_function(function, &flow);
+    let code = isa.compile_function(function, &dominators, registers, asm, &mut ControlPlane::default());
+    let code = code.map_err(failed)?.apply_params(&function.params);
     let compile = start.elapsed();
-    refuse_library_calls(name, code)?;
+    refuse_library_calls(name, &code)?;
     let relocs = code.buffer.relocs().iter();
     Ok(Machine {
         code: code.code_buffer().to_vec(),
         alignment: u64::from(code.buffer.alignment),
-        relocs: relocs.map(|reloc| ModuleReloc::from_mach_reloc(reloc, &context.func, id)).collect(),
-        asm: if asm { Some(disassembly(isa, context, code, name)?) } else { None },
+        relocs: relocs.map(|reloc| ModuleReloc::from_mach_reloc(reloc, function, *id)).collect(),
+        asm: if asm { Some(disassembly(isa, function, &code, name)?) } else { None },
         compile,
     })
 }
 
-fn disassembly(isa: &dyn TargetIsa, context: &Context, code: &CompiledCode, name: &str) -> Result<String, Error> {
+fn disassembly(isa: &dyn TargetIsa, function: &Function, code: &CompiledCode, name: &str) -> Result<String, Error> {
     let failed = |error: &dyn std::fmt::Display| Error::bug(name, format!("disassembly: {error}"));
     let capstone = isa.to_capstone().map_err(|error| failed(&error))?;
-    code.disassemble(Some(&context.func.params), &capstone).map_err(|error| failed(&error))
+    code.disassemble(Some(&function.params), &capstone).map_err(|error| failed(&error))
 }
 
 /// Everything emitted is an instruction of every supported target. A call of Cranelift's own library, which it makes where an

@@ -1,7 +1,7 @@
 //! Addresses, loads and stores.
 //!
 //! An address is the buffer's pointer plus one term per loop counter, outermost first, plus a constant: so the part that does not change
-//! in the innermost loop is one value, which Cranelift moves out of it, and the rest is an addressing mode. Nothing is
+//! in the innermost loop is one value in front of it ([`scopes`](super::scopes)), and the rest is an addressing mode. Nothing is
 //! assumed of the alignment of vectors, since arguments are aligned to their elements only.
 
 use cranelift_codegen::ir::{ConstantData, Endianness, InstBuilder, MemFlagsData, Type, Value, types};
@@ -56,6 +56,7 @@ impl Emitter<'_, '_> {
                 pointer = self.advance(pointer, counter, coefficient.wrapping_mul(size));
             }
         }
+        let pointer = pointer.value;
         let bytes = origin + index.offset * size;
         let (pointer, offset) = match i32::try_from(bytes) {
             Ok(offset) => (pointer, offset),
@@ -74,24 +75,8 @@ impl Emitter<'_, '_> {
                 None => return self.bug(format!("{counter} is used outside its loop")),
             }
         }
-        counters.sort_by_key(|(counter, _)| counter.depth);
+        counters.sort_by_key(|(counter, _)| (counter.value.map(|value| value.scope), counter.depth));
         Ok(counters)
-    }
-
-    /// `base + counter · scale`, written so that it can become an addressing mode.
-    pub(super) fn advance(&mut self, base: Value, counter: Value, scale: i64) -> Value {
-        let scaled = self.scaled(counter, scale.wrapping_abs());
-        if scale < 0 { self.builder.ins().isub(base, scaled) } else { self.builder.ins().iadd(base, scaled) }
-    }
-
-    fn scaled(&mut self, counter: Value, scale: i64) -> Value {
-        match scale {
-            1 => counter,
-            scale if scale > 0 && scale & (scale - 1) == 0 => {
-                self.builder.ins().ishl_imm_u(counter, i64::from(scale.trailing_zeros()))
-            }
-            scale => self.builder.ins().imul_imm_s(counter, scale),
-        }
     }
 
     /// A load of a value of a type.

@@ -7,8 +7,8 @@
 //! kernels inside take the memory of their worker too. One file per concern:
 //!
 //! * [`entry`]: control flow between kernels. [`parallel`]: parallel loops. [`sharing`]: which kernels do the same. [`machine`]:
-//!   machine code of functions.
-//! * [`kernel`]: functions, the buffers' pointers, variables. [`nest`]: statements and loops. [`memory`]: addresses, loads and stores.
+//!   machine code of functions. [`fold_loads`]: loads as operands of instructions.
+//! * [`kernel`]: functions, the buffers' pointers, variables. [`scopes`]: what is computed in front of a loop. [`constants`]: the pool of constants. [`nest`]: statements and loops. [`memory`]: addresses, loads and stores.
 //!   [`call`]: calls of the runtime's routines. [`product`]: matrix products. [`expr`]: the arms of `Expr`, `Unary`, `Binary`.
 //! * [`integer`]: integer arithmetic that does not trap. [`convert`]: conversions. [`lanes`]: constants, splats, positions,
 //!   reductions over lanes.
@@ -23,9 +23,11 @@
 //! | `bool` | `i8`, 0 or 1 | an `i32` or `i64` for each of 4 or 2 lanes, all ones or zeros; bytes 0 or 1 in memory |
 
 mod call;
+mod constants;
 mod convert;
 mod entry;
 mod expr;
+mod fold_loads;
 mod integer;
 mod kernel;
 mod lanes;
@@ -34,8 +36,10 @@ mod memory;
 mod nest;
 mod parallel;
 mod product;
+mod scopes;
 mod sharing;
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
@@ -50,6 +54,7 @@ use pullback_runtime::pool;
 use crate::error::Error;
 use crate::layout::Layout;
 use crate::math::externs::ExternTable;
+use constants::Pool;
 use entry::{Callee, Callees, Surrounded};
 use machine::{Machine, Pending};
 pub(crate) use parallel::workers;
@@ -95,6 +100,8 @@ pub struct KernelTiming {
 pub(crate) struct Emitted {
     /// The function to call.
     pub(crate) entry: FuncId,
+    /// What [`Layout::pool_offset`] has a pointer to.
+    pub(crate) constants: Vec<u8>,
     pub(crate) timings: Vec<KernelTiming>,
     /// The Cranelift IR of all functions, if asked for.
     pub(crate) clif: String,
@@ -128,6 +135,7 @@ struct Session<'a> {
     program: &'a Program,
     layout: &'a Layout,
     imports: &'a Imports,
+    pool: &'a RefCell<Pool>,
     module: &'a mut dyn Module,
     /// The function under construction.
     function: Function,
@@ -145,12 +153,19 @@ pub(crate) fn emit_program(
     settings: Settings,
     module: &mut dyn Module,
 ) -> Result<Emitted, Error> {
-    let imports = Imports::declare(module)?;
-    let emitted = Emitted { entry: FuncId::from_u32(0), timings: Vec::new(), clif: String::new(), asm: String::new() };
+    let (imports, pool) = (Imports::declare(module)?, RefCell::new(Pool::default()));
+    let emitted = Emitted {
+        entry: FuncId::from_u32(0),
+        constants: Vec::new(),
+        timings: Vec::new(),
+        clif: String::new(),
+        asm: String::new(),
+    };
     let mut session = Session {
         program,
         layout,
         imports: &imports,
+        pool: &pool,
         module,
         function: Function::new(),
         builder_context: FunctionBuilderContext::new(),
@@ -185,6 +200,7 @@ pub(crate) fn emit_program(
     session.compile()?;
     let mut emitted = session.emitted;
     emitted.timings = by_kernel(emitted.timings, &groups, &functions.kernels);
+    emitted.constants = pool.into_inner().into_bytes();
     Ok(emitted)
 }
 
@@ -269,7 +285,7 @@ impl Session<'_> {
     /// The function that runs the kernels of a group, under the name of the first.
     fn kernels(&mut self, kernels: &[Surrounded<'_, Kernel>], group: &Group) -> Result<FuncId, Error> {
         let start = Instant::now();
-        let &mut Self { program, layout, imports, settings, .. } = self;
+        let &mut Self { program, layout, imports, pool, settings, .. } = self;
         let Some(((first, pointers), others)) = group.members.split_first() else {
             return Err(Error::bug("kernels", "a group of none"));
         };
@@ -283,7 +299,7 @@ impl Session<'_> {
         // The threads are busy with other iterations.
         let threads = if in_parallel { 1 } else { settings.threads };
         let settings = Settings { threads, ..settings };
-        let environment = kernel::Environment { program, name, layout, imports, settings, in_parallel };
+        let environment = kernel::Environment { program, name, layout, imports, pool, settings, in_parallel };
         kernel::emit(&environment, kernel, around, pointers, builder, config)?;
         let mut about = kernel.about.clone();
         if !others.is_empty() {
@@ -297,7 +313,7 @@ impl Session<'_> {
     /// The function that runs iterations of a parallel loop, which is the one of this number among them.
     fn body(&mut self, number: usize, parallel: &Surrounded<'_, Loop>, functions: &Functions) -> Result<FuncId, Error> {
         let start = Instant::now();
-        let &mut Self { program, layout, imports, settings, .. } = self;
+        let &mut Self { program, layout, imports, pool, settings, .. } = self;
         let &Surrounded { inner, ref around, .. } = parallel;
         // No name of a kernel has a colon.
         let name = &*format!("parallel:{number}");
@@ -306,7 +322,7 @@ impl Session<'_> {
         let callees = Callees { kernels, ..Callees::default() };
         let config = self.module.target_config();
         let builder = FunctionBuilder::new(&mut self.function, &mut self.builder_context);
-        let environment = kernel::Environment { program, name, layout, imports, settings, in_parallel: true };
+        let environment = kernel::Environment { program, name, layout, imports, pool, settings, in_parallel: true };
         parallel::emit(&environment, &callees, inner, around, builder, config)?;
         let kernels: Vec<&str> = step::kernels(&inner.body).into_iter().map(|kernel| &*kernel.name).collect();
         self.finish(id, name, format!("iterations that run {}", kernels.join(", ")), start)?;
@@ -316,7 +332,7 @@ impl Session<'_> {
     /// The function that runs the steps of a program, or those of a part, which is the one of this number.
     fn steps(&mut self, part: Option<usize>, steps: &[Step], functions: &Functions) -> Result<FuncId, Error> {
         let start = Instant::now();
-        let &mut Self { program, layout, imports, settings, .. } = self;
+        let &mut Self { program, layout, imports, pool, settings, .. } = self;
         // No name of a kernel has a colon.
         let (symbol, name) = match part {
             None => (format!("@{}", program.name), program.name.to_string()),
@@ -333,7 +349,8 @@ impl Session<'_> {
         let callees = Callees { kernels, loops, parallel };
         let config = self.module.target_config();
         let builder = FunctionBuilder::new(&mut self.function, &mut self.builder_context);
-        let environment = kernel::Environment { program, name: &name, layout, imports, settings, in_parallel: false };
+        let environment =
+            kernel::Environment { program, name: &name, layout, imports, pool, settings, in_parallel: false };
         entry::emit(&environment, &callees, steps, builder, config)?;
         self.finish(id, &name, "runs the kernels".to_owned(), start)?;
         Ok(id)
@@ -342,14 +359,14 @@ impl Session<'_> {
     /// The function that calls those of all parts.
     fn entry_of_parts(&mut self, parts: &[FuncId]) -> Result<FuncId, Error> {
         let start = Instant::now();
-        let &mut Self { program, layout, imports, settings, .. } = self;
+        let &mut Self { program, layout, imports, pool, settings, .. } = self;
         let id = self.begin(&format!("@{}", program.name), false, 0)?;
         let parts = parts.iter().map(|&part| declare_far(self.module, part, &mut self.function));
         let parts: Vec<FuncRef> = parts.collect();
         let config = self.module.target_config();
         let builder = FunctionBuilder::new(&mut self.function, &mut self.builder_context);
         let name = &*program.name;
-        let environment = kernel::Environment { program, name, layout, imports, settings, in_parallel: false };
+        let environment = kernel::Environment { program, name, layout, imports, pool, settings, in_parallel: false };
         entry::emit_parts(&environment, &parts, builder, config)?;
         self.finish(id, &program.name, "runs the parts in order".to_owned(), start)?;
         Ok(id)

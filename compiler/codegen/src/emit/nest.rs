@@ -9,6 +9,7 @@ use pullback_ir::DType;
 use pullback_loops::{Bind, Expr, For, If, Stmt, VarType};
 
 use super::kernel::{Counter, Emitter, type_name};
+use super::scopes::Scoped;
 use crate::error::Error;
 
 impl Emitter<'_, '_> {
@@ -16,12 +17,10 @@ impl Emitter<'_, '_> {
     pub(super) fn statements(&mut self, body: &[Stmt], depth: usize) -> Result<(), Error> {
         for statement in body {
             match statement {
+                Stmt::Let(var, Expr::Const(scalar)) => self.assign_constant(*var, *scalar)?,
                 Stmt::Let(var, expr) => {
                     let value = self.expr(self.var_type(*var)?, expr)?;
                     self.assign(*var, value)?;
-                    if let Expr::Const(scalar) = expr {
-                        self.scalars.insert(*var, *scalar);
-                    }
                 }
                 Stmt::Store(place, var) => self.store(place, *var)?,
                 Stmt::For(nest) => self.nest(nest, depth)?,
@@ -52,7 +51,8 @@ impl Emitter<'_, '_> {
             (self.builder.ins().iconst(types::I64, 0), self.builder.ins().iconst(types::I64, bind.extent - 1));
         let value = self.builder.ins().smax(wide, first);
         let value = self.builder.ins().smin(value, last);
-        self.counters.insert(bind.index, Counter { value: Some(value), last: bind.extent - 1, depth });
+        let value = Some(Scoped { value, scope: self.scope() });
+        self.counters.insert(bind.index, Counter { value, last: bind.extent - 1, depth });
         Ok(())
     }
 
@@ -60,9 +60,11 @@ impl Emitter<'_, '_> {
         let condition = self.operand(inner.condition, VarType::scalar(DType::Bool))?;
         let (body, exit) = (self.builder.create_block(), self.builder.create_block());
         self.builder.ins().brif(condition, body, &[], exit, &[]);
+        self.open();
         self.builder.seal_block(body);
         self.builder.switch_to_block(body);
         self.statements(&inner.body, depth + 1)?;
+        self.close();
         self.builder.ins().jump(exit, &[]);
         self.builder.seal_block(exit);
         self.builder.switch_to_block(exit);
@@ -112,6 +114,7 @@ impl Emitter<'_, '_> {
         let zero = self.builder.ins().iconst(types::I64, 0);
         let entry = block_args(Some(zero), inits);
         self.builder.ins().jump(body, &entry);
+        self.open();
         self.builder.switch_to_block(body);
         self.enter(nest, Some(counter), depth);
         let nexts = self.iteration(nest, &params, depth)?;
@@ -119,6 +122,7 @@ impl Emitter<'_, '_> {
         let again = self.builder.ins().icmp_imm_s(IntCC::SignedLessThan, advanced, nest.extent);
         let (back, out) = (block_args(Some(advanced), &nexts), block_args(None, &nexts));
         self.builder.ins().brif(again, body, &back, exit, &out);
+        self.close();
         self.builder.seal_block(body);
         self.builder.seal_block(exit);
         self.builder.switch_to_block(exit);

@@ -15,6 +15,7 @@ use pullback_runtime::pool;
 
 use super::entry::{Callees, Entry};
 use super::kernel::{Counter, Emitter, Environment};
+use super::scopes::Scoped;
 use crate::error::Error;
 
 /// The number of parameters of the body of a parallel loop behind table and worker's memory.
@@ -62,7 +63,8 @@ pub(super) fn emit(
     for (depth, &(index, extent)) in around.iter().enumerate() {
         let flags = MemFlagsData::trusted().with_readonly().with_can_move();
         let value = emitter.builder.ins().load(types::I64, flags, outer, 8 * depth as i32);
-        emitter.counters.insert(index, Counter { value: Some(value), last: extent - 1, depth });
+        let scoped = Some(Scoped { value, scope: 0 });
+        emitter.counters.insert(index, Counter { value: scoped, last: extent - 1, depth });
         values.push(value);
     }
     let (run, done) = (emitter.builder.create_block(), emitter.builder.create_block());
@@ -93,8 +95,8 @@ impl Entry<'_, '_> {
         let outer = self.counters_in_memory();
         let (table, layout) = (self.emitter.table, self.emitter.env.layout);
         let (first, local_bytes) = layout.workers();
-        let arena = self.emitter.table_entry(table, layout.arena_offset());
-        let locals = self.emitter.builder.ins().iadd_imm_s(arena, first);
+        let arena = self.emitter.table_entry(layout.arena_offset());
+        let locals = self.emitter.builder.ins().iadd_imm_s(arena.value, first);
         let workers = inner.extent.min(self.emitter.env.settings.workers as i64);
         let mut ins = |number: i64| self.emitter.builder.ins().iconst(types::I64, number);
         let (zero, extent) = (ins(0), ins(inner.extent));

@@ -20,6 +20,7 @@ use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::{BlockArg, ConstantData, Endianness, InstBuilder, MemFlagsData, Type, Value, types};
 use cranelift_frontend::FunctionBuilder;
 
+use super::constants::Constants;
 use super::externs::{ExternFn, ExternFns};
 
 /// The result of a comparison: `i8` 0 or 1 for scalars, an integer vector of all-zeros or all-ones
@@ -37,6 +38,8 @@ pub struct MathBuilder<'a, 'f> {
     pub fma: bool,
     /// Where the scalar functions of the slow paths come from.
     pub externs: &'a mut dyn ExternFns,
+    /// Where the constants of vectors are.
+    pub constants: &'a mut dyn Constants,
 }
 
 impl MathBuilder<'_, '_> {
@@ -59,21 +62,55 @@ impl MathBuilder<'_, '_> {
     fn splat_bits(&mut self, ty: Type, bits: u64) -> Value {
         let bytes = bits.to_le_bytes();
         let lane = &bytes[..ty.lane_type().bytes() as usize];
-        let data: Vec<u8> = lane.repeat(ty.lane_count() as usize);
-        let handle = self.builder.func.dfg.constants.insert(ConstantData::from(data));
-        self.builder.ins().vconst(ty, handle)
+        self.vector_constant(ty, lane.iter().copied().cycle())
+    }
+
+    /// The vector with the given bytes, zeros where there are fewer than it has. Where it is used at once it is an operand in memory.
+    pub fn vector_constant(&mut self, ty: Type, bytes: impl Iterator<Item = u8>) -> Value {
+        let mut data = [0; 16];
+        data.iter_mut().zip(bytes).for_each(|(byte, given)| *byte = given);
+        match self.place(data) {
+            Some((pointer, offset)) => self.builder.ins().load(
+                ty,
+                MemFlagsData::trusted().with_endianness(Endianness::Little),
+                pointer,
+                offset,
+            ),
+            None => {
+                let handle = self.builder.func.dfg.constants.insert(ConstantData::from(&data[..]));
+                self.builder.ins().vconst(ty, handle)
+            }
+        }
+    }
+
+    /// Where a constant is in memory, if it is. Zeros and ones are made without.
+    fn place(&mut self, data: [u8; 16]) -> Option<(Value, i32)> {
+        if data == [0; 16] || data == [0xff; 16] { None } else { self.constants.place(self.builder.func, data) }
     }
 
     /// The constant `value`, rounded to the lanes of the float type `ty`, in every lane.
     pub fn fconst(&mut self, ty: Type, value: f64) -> Value {
         let single = ty.lane_type() == types::F32;
-        if ty.is_vector() {
-            let bits = if single { u64::from((value as f32).to_bits()) } else { value.to_bits() };
-            self.splat_bits(ty, bits)
-        } else if single {
-            self.builder.ins().f32const(value as f32)
-        } else {
-            self.builder.ins().f64const(value)
+        let bits = if single { u64::from((value as f32).to_bits()) } else { value.to_bits() };
+        if ty.is_vector() { self.splat_bits(ty, bits) } else { self.float_constant(ty, bits) }
+    }
+
+    /// The scalar with the given bits. Like a vector it comes from memory.
+    pub fn float_constant(&mut self, ty: Type, bits: u64) -> Value {
+        let single = ty == types::F32;
+        let bytes = bits.to_le_bytes();
+        let lane = &bytes[..ty.bytes() as usize];
+        let mut data = [0; 16];
+        data.iter_mut().zip(lane.iter().cycle()).for_each(|(byte, &given)| *byte = given);
+        match self.place(data) {
+            Some((pointer, offset)) => self.builder.ins().load(
+                ty,
+                MemFlagsData::trusted().with_endianness(Endianness::Little),
+                pointer,
+                offset,
+            ),
+            None if single => self.builder.ins().f32const(f32::from_bits(bits as u32)),
+            None => self.builder.ins().f64const(f64::from_bits(bits)),
         }
     }
 

@@ -15,8 +15,8 @@
 //!
 //! Single precision: the functions that models spend their time in have polynomials of their own, the
 //! others are computed in double precision and rounded. Special cases are those of C99's Annex F.
-//! Constants are placed where they are used: instruction selection takes them from a constant pool, so
-//! they occupy no registers across a fused loop body.
+//! Constants are asked for where they are used, as loads from a pool in memory ([`constants`]) that become operands of
+//! the instruction behind them: they occupy no registers across a fused loop body.
 //!
 //! # Errors
 //!
@@ -67,6 +67,7 @@
 //! | max | 0 | 0 | 0 | 0 | compare and select |
 
 pub mod builder;
+pub mod constants;
 pub mod externs;
 pub mod special;
 
@@ -77,5 +78,6 @@ mod single;
 
 pub use builder::{Mask, MathBuilder};
 pub use common::emit_is_finite;
+pub use constants::{Constants, InCode};
 pub use externs::{ExternFn, ExternFns, ExternTable, FunctionExterns, rounding_libcalls};
 pub use functions::{MathBinary, MathUnary, emit_binary, emit_unary};

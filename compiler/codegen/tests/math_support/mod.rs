@@ -17,7 +17,7 @@ use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::{Linkage, Module, default_libcall_names};
 use pullback_codegen::math::{
-    ExternFn, ExternTable, MathBinary, MathBuilder, MathUnary, emit_binary, emit_unary, rounding_libcalls,
+    ExternFn, ExternTable, InCode, MathBinary, MathBuilder, MathUnary, emit_binary, emit_unary, rounding_libcalls,
 };
 
 pub mod reference;
@@ -91,7 +91,7 @@ impl<T: Element> Kernel<T> {
     /// Compiles the function.
     pub fn new(function: Function, variant: Variant) -> Self {
         let mut flags = settings::builder();
-        flags.set("opt_level", "speed").unwrap();
+        flags.set("opt_level", "none").unwrap();
         let isa = if variant.native {
             cranelift_native::builder().unwrap()
         } else {
@@ -120,7 +120,7 @@ impl<T: Element> Kernel<T> {
             (T::TYPE, 1)
         };
         build_loop(&mut builder, ty, lanes, |builder, x, y| {
-            let mut m = MathBuilder { builder, fma: variant.fma, externs: &mut externs };
+            let mut m = MathBuilder { builder, fma: variant.fma, externs: &mut externs, constants: &mut InCode };
             match function {
                 Function::Unary(f) => emit_unary(&mut m, f, x),
                 Function::Binary(f) => emit_binary(&mut m, f, x, y),

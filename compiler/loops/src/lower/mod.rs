@@ -43,6 +43,7 @@ use crate::error::Error;
 use crate::memory::plan_memory;
 use crate::pack_operands::pack_operands;
 use crate::program::{Kernel, Program, Space};
+use crate::remove_dead::{remove_dead_stores, remove_unused_buffers};
 use crate::step::Step;
 
 use buffers::{Buffers, Copy, Location, Names, Places, root};
@@ -77,6 +78,8 @@ pub fn lower_donating(function: &Function, plan: &Plan, donated: &[Donation]) ->
     let places = session.signature(function, plan, donated);
     session.program.body = session.function(function, plan, &places)?;
     let mut program = session.program;
+    remove_dead_stores(&mut program);
+    remove_unused_buffers(&mut program);
     pack_operands(&mut program);
     plan_memory(&mut program)?;
     Ok(program)

@@ -9,13 +9,12 @@
 //! 3. what is stored and loaded again is passed on in variables, within an iteration and, as values carried by the loop, from one
 //!    to the next (`forward`); sums with zeros that padding made fall away (`simplify`).
 //!
-//! Stores that nobody reads and the buffers they were to then disappear (`dead`), and memory is planned anew. A loop that is parallel, with calls, with
+//! Stores that nobody reads and the buffers they were to then disappear (`remove_dead`), and memory is planned anew. A loop that is parallel, with calls, with
 //! conditions around kernels, or too large when written out stays as it is; loops are looked at from the innermost out.
 //!
 //! Before and after: a verified program with the same results to the last bit (what is neither stored nor loaded is neither rounded nor reordered).
 //! It relies on buffers being apart: what shares memory in the arena is decided by the plan alone, which is made again.
 
-mod dead;
 mod forward;
 mod lanes;
 mod operands;
@@ -24,11 +23,12 @@ mod unroll;
 
 use std::collections::BTreeMap;
 
-pub(crate) use operands::{takes_long, with_operands};
+pub(crate) use operands::{remove_unused, takes_long, with_operands};
 
 use crate::error::Error;
 use crate::memory::plan_memory;
 use crate::program::{Buffer, Expr, For, Kernel, Place, Program, Stmt, VarType};
+use crate::remove_dead;
 use crate::step::{Loop, Step};
 
 /// The most statements of an iteration, written out: Cranelift's time grows faster than the size of a function.
@@ -43,8 +43,8 @@ pub fn promote(program: &mut Program) -> Result<(), Error> {
     let changed = promote_steps(program, &mut body);
     program.body = body;
     if changed {
-        dead::remove_dead_stores(program);
-        dead::remove_unused_buffers(program);
+        remove_dead::remove_dead_stores(program);
+        remove_dead::remove_unused_buffers(program);
         plan_memory(program)?;
     }
     Ok(())

@@ -24,7 +24,7 @@ pub(crate) fn with_operands(expr: &Expr, mut of: impl FnMut(Var) -> Var) -> Expr
 }
 
 /// Removes assignments of variables that are not `used` by what comes behind, and adds those that the statements read.
-pub(super) fn remove_unused(stmts: &mut Vec<Stmt>, used: &mut EntitySet<Var>) {
+pub(crate) fn remove_unused(stmts: &mut Vec<Stmt>, used: &mut EntitySet<Var>) {
     let mut kept: Vec<Stmt> = Vec::with_capacity(stmts.len());
     for mut stmt in stmts.drain(..).rev() {
         match &mut stmt {

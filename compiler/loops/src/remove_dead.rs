@@ -1,18 +1,22 @@
 //! Stores that nobody reads, and buffers that nothing touches.
+//!
+//! Joining loops and promoting them pass on in variables what was stored and loaded again. The stores are left over, and so is the memory.
 
 use cranelift_entity::{EntitySet, SecondaryMap};
 
-use super::operands::remove_unused;
 use crate::program::{Buffer, Expr, Program, Space, Stmt};
+use crate::promote::remove_unused;
 use crate::step::{Step, for_each_kernel_mut};
 
-/// Removes stores to buffers of the arena that nothing reads, and what only they needed, until there are no more; then steps with nothing left in them.
-pub(super) fn remove_dead_stores(program: &mut Program) {
+/// Removes stores to buffers other than results that nothing reads, and what only they needed, until there are no more; then steps with nothing left in them.
+pub(crate) fn remove_dead_stores(program: &mut Program) {
     loop {
         let mut read = EntitySet::new();
         steps_read(&program.body, &mut read);
         let buffers = &program.buffers;
-        let is_dead = |buffer: Buffer| matches!(buffers[buffer].space, Space::Arena(_)) && !read.contains(buffer);
+        let is_dead = |buffer: Buffer| {
+            matches!(buffers[buffer].space, Space::Arena(_) | Space::Local(_)) && !read.contains(buffer)
+        };
         let mut changed = false;
         for_each_kernel_mut(&mut program.body, &mut |kernel| {
             if remove_stores(&mut kernel.body, &is_dead) {
@@ -98,8 +102,8 @@ fn stmts_read(stmts: &[Stmt], read: &mut EntitySet<Buffer>) {
     }
 }
 
-/// Removes buffers of the arena that nothing touches: they have no place in the memory plan.
-pub(super) fn remove_unused_buffers(program: &mut Program) {
+/// Removes buffers other than arguments and results that nothing touches: they have no place in the memory plan.
+pub(crate) fn remove_unused_buffers(program: &mut Program) {
     let mut used = EntitySet::new();
     steps_read(&program.body, &mut used);
     for_each_place_mut(program, &mut |buffer| {
