@@ -25,6 +25,9 @@ use crate::schedule::{Segment, lanes_of_types, tile_segments};
 use crate::step::{Loop, Step};
 use crate::verify::can_run_in_parallel;
 
+/// Vectors that partial results are combined in side by side: those of two cache lines.
+const COMBINED_VECTORS: usize = 8;
+
 /// A block of positions of an axis, or of the axis of that number among those folded.
 #[derive(Clone, Debug)]
 pub(super) struct CutAxis {
@@ -395,7 +398,7 @@ fn missing(value: Value) -> Error {
     Error::Bug { stage: "lower", message: format!("{value} of a tile group has no buffer") }
 }
 
-/// Combines slots one after the other.
+/// Combines slots one after the other, a few vectors side by side: lines of a slot are then read once, and the chains of additions overlap.
 fn combine(
     (from, to): (&Location, &Location),
     elements: usize,
@@ -407,19 +410,28 @@ fn combine(
     let lanes = usize::from(lanes_of_types(std::iter::once(dtype)));
     let mut nest = Nest::new(program);
     let mut done = 0;
-    for width in [lanes, 1] {
-        let extent = (elements - done) / width * width;
+    for (copies, width) in [(COMBINED_VECTORS, lanes), (1, lanes), (1, 1)] {
+        let extent = (elements - done) / (copies * width) * (copies * width);
         if extent > 0 {
-            let (index, _) = nest.open(extent, width, &[]);
+            let (index, _) = nest.open(extent, copies * width, &[]);
             nest.vector = (width > 1).then_some((index, width as u8));
-            let at = Affine::counter(index).plus_constant(done as i64);
-            let first = nest.load(dtype, from, at.clone());
-            let (slot, carried) = nest.open(slots - 1, 1, &[first]);
-            let place = at.plus(&Affine::counter(slot).plus_constant(1), elements as i64);
-            let part = nest.load(dtype, from, place);
-            let next = nest.apply(dtype, &[carried[0], part], 1, |a| Expr::Binary(step, a[0], a[1]));
-            let total = nest.close(&[next]);
-            nest.store(to, at, total[0]);
+            let places: Vec<Affine> =
+                (0..copies).map(|copy| Affine::counter(index).plus_constant((done + copy * width) as i64)).collect();
+            let first: Vec<_> = places.iter().map(|at| nest.load(dtype, from, at.clone())).collect();
+            let (slot, carried) = nest.open(slots - 1, 1, &first);
+            let slot = Affine::counter(slot).plus_constant(1);
+            let next: Vec<_> = places
+                .iter()
+                .zip(carried)
+                .map(|(at, carried)| {
+                    let part = nest.load(dtype, from, at.plus(&slot, elements as i64));
+                    nest.apply(dtype, &[carried, part], 1, |a| Expr::Binary(step, a[0], a[1]))
+                })
+                .collect();
+            let totals = nest.close(&next);
+            for (at, total) in places.into_iter().zip(totals) {
+                nest.store(to, at, total);
+            }
             nest.close(&[]);
             nest.vector = None;
             done += extent;
