@@ -11,7 +11,7 @@
 //!   longer axis then runs inside them, in vectors.
 //! * *Unroll*: independent accumulators hide the latency of additions (4 cycles on current cores); a second copy of a short
 //!   elementwise body overlaps the latencies of long polynomial chains, and a third only adds spills. A short row of a simple body is
-//!   written out: its loop would cost as much as the row.
+//!   written out: its loop would cost as much as the row. What only moves elements does so by several vectors, for the same reason.
 //! * *The end of a row* that is no whole vector is a vector too where nothing stands against storing some elements twice: the row's last lanes.
 
 use pullback_ir::DType;
@@ -31,6 +31,9 @@ const MAX_SHORT: usize = 16;
 
 /// The most vectors of a row that are written out.
 const WRITTEN_OUT: usize = 8;
+
+/// The weight of a body that loads an element and stores it.
+const MOVE: u32 = 2;
 
 /// Adjacent axes run as one loop.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -142,12 +145,15 @@ pub fn vectors_pay(accesses: &Accesses, axis: usize, weight: u32) -> bool {
 }
 
 /// Vectors per iteration of an elementwise loop: two when the loop is long and the body neither trivial nor large, all when it is short and simple
-/// and is run for many `rows`.
+/// and is run for many `rows`, several when elements are only moved.
 #[must_use]
 pub fn elementwise_unroll(rows: bool, extent: usize, lanes: u8, weight: u32) -> usize {
     let vectors = extent / usize::from(lanes);
     if rows && lanes > 1 && (2..=WRITTEN_OUT).contains(&vectors) && weight as usize * vectors <= 8 * WRITTEN_OUT {
         return vectors;
+    }
+    if lanes > 1 && vectors >= WRITTEN_OUT && weight <= MOVE {
+        return (WRITTEN_OUT / 2 + 1..=WRITTEN_OUT).rev().find(|copies| vectors.is_multiple_of(*copies)).unwrap_or(4);
     }
     if extent >= 64 * usize::from(lanes) && weight <= 200 { 2 } else { 1 }
 }
@@ -297,6 +303,14 @@ mod tests {
         assert_eq!(row_runs(14, &schedule, false), [vectors, scalars]);
         // Not before the row's beginning.
         assert_eq!(row_runs(3, &schedule, true), [Run { start: 0, span: 3, copies: 1, lanes: 1 }]);
+    }
+
+    #[test]
+    fn what_only_moves_is_moved_by_several_vectors_that_divide_the_row() {
+        assert_eq!([192, 28 * 4, 13 * 4].map(|extent| elementwise_unroll(true, extent, 4, MOVE)), [8, 7, 4]);
+        // Arithmetic on long rows, short rows, and rows of scalars.
+        let others = [(192, 4, 9), (512, 4, 9), (16, 4, MOVE), (192, 1, MOVE)];
+        assert_eq!(others.map(|(extent, lanes, weight)| elementwise_unroll(true, extent, lanes, weight)), [1, 2, 4, 2]);
     }
 
     #[test]
