@@ -56,6 +56,9 @@ pub(super) struct Problem<T> {
 // SAFETY: workers read the operands together and write to parts of `out` that have nothing in common.
 unsafe impl<T: Scalar> Sync for Problem<T> {}
 
+/// Steps along `k`, in vectors, beside which it costs little to store results one by one.
+const LONG_SUMS: usize = 8;
+
 impl<T: Scalar> Problem<T> {
     /// The same product with columns along the axis that vectors of `lanes` lanes serve better, which are those of `out` or of its transpose.
     ///
@@ -64,10 +67,14 @@ impl<T: Scalar> Problem<T> {
     pub(super) fn oriented(self, lanes: usize) -> Self {
         let narrow = |columns: usize, rows: usize| columns <= lanes / 2 && columns < rows;
         let adjacent = |stride: isize, extent: usize| stride == 1 || extent == 1;
+        // Long sums of which there are few, over an operand whose columns lie apart: the other one has its rows side by side, and more of them.
+        let long_sums = self.k >= LONG_SUMS * lanes;
         let better = if narrow(self.n, self.m) {
             true
         } else if narrow(self.m, self.n) {
             false
+        } else if long_sums && self.n < self.m && self.n < 2 * lanes && self.rhs.column_stride != 1 {
+            self.lhs.row_stride == 1
         } else {
             !adjacent(self.out.column_stride, self.n) && adjacent(self.out.row_stride, self.m)
         };
@@ -99,5 +106,26 @@ impl<T: Scalar> Problem<T> {
             rhs: self.lhs.transposed(),
             ..self
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether a product `out[m, n] = lhs[m, k] · rhs[k, n]` into a row-major result is turned around, with operands that lie by columns.
+    fn is_turned(m: usize, n: usize, k: usize) -> bool {
+        let by_columns =
+            |rows: usize| Matrix { start: std::ptr::null::<f32>(), row_stride: 1, column_stride: rows as isize };
+        let out = Matrix { start: std::ptr::null_mut::<f32>(), row_stride: n as isize, column_stride: 1 };
+        let problem = Problem { m, n, k, out, lhs: by_columns(m), rhs: by_columns(k), accumulate: true };
+        problem.oriented(16).m != m
+    }
+
+    #[test]
+    fn few_long_sums_over_columns_have_their_vectors_along_the_longer_side() {
+        assert!(is_turned(32, 9, 784));
+        // Short sums, enough columns, a side that is no longer.
+        assert!(!is_turned(32, 9, 100) && !is_turned(64, 32, 784) && !is_turned(9, 9, 784));
     }
 }
