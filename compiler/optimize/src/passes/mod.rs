@@ -3,6 +3,7 @@
 //! A new pass is a file here, a line in [`crate::pipeline`] and a folder of text tests.
 
 pub mod assemble_sums;
+pub mod channels_last;
 pub mod eliminate_common_subexpressions;
 pub mod eliminate_dead_code;
 pub mod expand_operations;
@@ -16,6 +17,7 @@ pub mod simplify_algebra;
 pub mod simplify_control_flow;
 
 pub use assemble_sums::ASSEMBLE_SUMS;
+pub use channels_last::CHANNELS_LAST;
 pub use eliminate_common_subexpressions::ELIMINATE_COMMON_SUBEXPRESSIONS;
 pub use eliminate_dead_code::ELIMINATE_DEAD_CODE;
 pub use expand_operations::{EXPAND_OPERATIONS, expand_operations};

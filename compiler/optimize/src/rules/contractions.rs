@@ -35,7 +35,7 @@ pub(crate) const DOT: &[Rule] = &[
     Rule { name: "dot_nothing", about: "dot over axes of extent 0 = 0", apply: dot_nothing },
     Rule {
         name: "dot_of_transpose",
-        about: "dot (transpose x), y = dot x, y over the axes before transposition if the free axes keep their order",
+        about: "dot (transpose x), y = dot x, y over the axes before transposition if the free axes keep their order and those of a small x stay side by side",
         apply: dot_of_transpose,
     },
     Rule {
@@ -184,6 +184,7 @@ fn dot_of_transpose(w: &mut Rewriter<'_>, op: &Op, args: &[Value]) -> Option<Val
     let (left, right) = (untransposed(w, x), untransposed(w, y));
     if let Some((perm, x)) = left
         && is_increasing(&picked(&perm, &dims.lhs_free(perm.len())))
+        && !scatters(w, (x, &perm, &dims.lhs_contract), (y, &dims.rhs_contract))
     {
         let lhs_batch = picked(&perm, &dims.lhs_batch).into();
         let lhs_contract = picked(&perm, &dims.lhs_contract).into();
@@ -191,12 +192,38 @@ fn dot_of_transpose(w: &mut Rewriter<'_>, op: &Op, args: &[Value]) -> Option<Val
     }
     if let Some((perm, y)) = right
         && is_increasing(&picked(&perm, &dims.rhs_free(perm.len())))
+        && !scatters(w, (y, &perm, &dims.rhs_contract), (x, &dims.lhs_contract))
     {
         let rhs_batch = picked(&perm, &dims.rhs_batch).into();
         let rhs_contract = picked(&perm, &dims.rhs_contract).into();
         return Some(emit_dot(w, x, y, DotDims { rhs_batch, rhs_contract, ..(**dims).clone() }));
     }
     None
+}
+
+/// How many times larger than a transposed operand the other one has to be for a copy of the first to cost little.
+const SMALL_COPY: usize = 4;
+
+/// Whether a small operand had better be transposed in memory: as it lies the axes to contract are apart or in another order, and with the transpose they are one axis of both
+/// operands, over which a product runs at once.
+fn scatters(
+    w: &Rewriter<'_>,
+    (x, perm, contract): (Value, &[usize], &[usize]),
+    (other, others): (Value, &[usize]),
+) -> bool {
+    let (extents, other_extents) = (w.extents(x), w.extents(other));
+    let long = |&(axis, _): &(usize, usize)| extents.get(perm[axis]) != Some(&1);
+    let pairs: Vec<(usize, usize)> = contract.iter().copied().zip(others.iter().copied()).filter(long).collect();
+    // Axes of one position between others move nothing.
+    let is_one = |axes: &[usize], extents: &[usize]| {
+        axes.windows(2).all(|pair| pair[0] < pair[1] && extents[pair[0] + 1..pair[1]].iter().all(|&extent| extent == 1))
+    };
+    let of = |list: Vec<usize>, extents: &[usize]| is_one(&list, extents);
+    let transposed = picked(&extents, perm);
+    let kept = of(pairs.iter().map(|pair| pair.0).collect(), &transposed)
+        && of(pairs.iter().map(|pair| pair.1).collect(), &other_extents);
+    let apart = !of(pairs.iter().map(|pair| perm[pair.0]).collect(), &extents);
+    kept && apart && extents.iter().product::<usize>() * SMALL_COPY <= other_extents.iter().product()
 }
 
 /// What is the same along a free axis is contracted once.

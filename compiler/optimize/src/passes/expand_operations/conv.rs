@@ -156,7 +156,8 @@ fn summed(x: &Tensor, kernel: &Tensor) -> Vec<Role> {
 fn rows_are_contracted(b: &Builder<'_>, x: &Tensor) -> bool {
     let extents = b.shape(x.value).extents();
     let extent = |role: Role| x.axis(role).map_or(1, |axis| extents[axis]);
-    match x.roles.iter().rfind(|role| !matches!(role, Role::Window(_))) {
+    // An axis of one position does not tell what lies side by side.
+    match x.roles.iter().rfind(|&&role| !matches!(role, Role::Window(_)) && extent(role) > 1) {
         Some(&Role::Spatial(s)) => extent(Role::Window(s)) > extent(Role::Spatial(s)),
         last => last == Some(&Role::Input),
     }
