@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use pullback_ir::{Op, Value};
 
 use super::super::{RegionKind, aliased, result};
+use super::facts::Product;
 use super::grow::{Draft, Former};
-use super::motion::roots;
 use super::{MAX_RUNS, TileRole};
 
 /// Columns and steps of a right operand, and tiles that use it, from which on it is packed once for all of them: what the loop IR's packing asks for.
@@ -34,10 +34,7 @@ impl Former<'_> {
         if !folds {
             return true;
         }
-        let roots = match data.kind {
-            RegionKind::Contraction(inst) => vec![inst],
-            _ => roots(self.function, &self.stored, data),
-        };
+        let roots = &self.facts[region].roots;
         // The roots become a region of their own, if something follows them: a domain for all, cut along the same axes.
         let mut shapes =
             roots.iter().filter_map(|&inst| result(self.function, inst)).map(|value| &self.function.ty(value).shape);
@@ -70,10 +67,7 @@ impl Former<'_> {
         if !matches!(roles.first(), Some(TileRole::Folded(_))) || self.cutting.min_saved == 0 {
             return true;
         }
-        let totals = match self.regions[region].kind {
-            RegionKind::Contraction(inst) => vec![inst],
-            _ => roots(self.function, &self.stored, &self.regions[region]),
-        };
+        let totals = &self.facts[region].roots;
         let bytes = |value: Value| self.function.ty(value).bytes();
         let apart: usize = totals.iter().filter_map(|&inst| result(self.function, inst)).map(bytes).sum();
         let runs = match draft.extents.len() {
@@ -148,15 +142,7 @@ impl Former<'_> {
     /// Whether blocks of a contraction are large enough that what is loaded is used often, with so many bytes for a position of every dimension; true of
     /// any other region.
     pub(super) fn multiplies_well(&self, region: usize, roles: &[TileRole], extents: &[usize], bytes: usize) -> bool {
-        let RegionKind::Contraction(inst) = self.regions[region].kind else { return true };
-        let Op::Dot(dims) = self.function.op(inst) else { return true };
-        let [x, y] = [0, 1].map(|operand| self.function.ty(self.function.args(inst)[operand]));
-        let (batch, free) = (dims.lhs_batch.len(), dims.lhs_free(x.rank()).len());
-        let contracted: usize = dims.lhs_contract.iter().filter_map(|&axis| x.shape.extent(axis)).product();
-        let batches: usize = dims.lhs_batch.iter().filter_map(|&axis| x.shape.extent(axis)).product();
-        let per_batch = |elements: usize| elements / batches.max(1) / contracted.max(1);
-        // Rows, columns and steps of the product, of the whole and of a block.
-        let whole = [per_batch(x.elements()), per_batch(y.elements()), contracted];
+        let Some(Product { axes: (batch, free), sides: whole }) = self.facts[region].product else { return true };
         let mut block = whole;
         for (dim, (&role, &extent)) in roles.iter().zip(extents).enumerate() {
             let tile = if dim + 1 < extents.len() { 1 } else { self.cutting.contraction_tile / bytes.max(1) };

@@ -6,7 +6,9 @@ use cranelift_entity::{EntitySet, SecondaryMap};
 use pullback_ir::{Function, Inst, Value};
 
 use super::super::{Decision, FuseOptions, Fusion, FusionRegion, Plan, RegionKind, Verdict, aliased, result};
-use super::motion::{folded_extents, reads, roots};
+use super::facts::Facts;
+use super::motion::Read;
+use super::reach::Reach;
 use super::{Cutting, TileGroup, TileRole, fit, work};
 
 /// The most dimensions that are cut.
@@ -22,12 +24,13 @@ pub(super) fn form(function: &Function, plan: Plan, options: FuseOptions) -> Pla
     let mut former = Former::new(function, regions, stored, decisions, options);
     let mut waiting: VecDeque<Item> = former.order().into_iter().map(Item::Region).collect();
     let mut order = Vec::new();
+    let mut reach = Reach::default();
     while let Some(item) = waiting.pop_front() {
         let Item::Region(seed) = item else {
             order.push(item);
             continue;
         };
-        match former.best(seed, &waiting) {
+        match former.best(seed, &waiting, &mut reach) {
             Some(draft) => former.commit(draft, &mut waiting),
             None => order.push(item),
         }
@@ -69,8 +72,10 @@ pub(super) struct Former<'a> {
     pub(super) regions: Vec<FusionRegion>,
     pub(super) stored: EntitySet<Value>,
     decisions: Vec<Decision>,
-    /// What each region reads from memory.
-    pub(super) reads: Vec<Vec<Value>>,
+    /// Where the decision for a value is.
+    decided: SecondaryMap<Value, Option<usize>>,
+    /// What is known of each region.
+    pub(super) facts: Vec<Facts>,
     /// The regions that read a value.
     pub(super) readers: SecondaryMap<Value, Vec<usize>>,
     returned: EntitySet<Value>,
@@ -100,32 +105,30 @@ impl<'a> Former<'a> {
             regions,
             stored,
             decisions,
-            reads: Vec::new(),
+            decided: SecondaryMap::new(),
+            facts: Vec::new(),
             readers: SecondaryMap::new(),
             returned,
             groups: Vec::new(),
             cutting: options.cutting,
         };
         for number in 0..former.regions.len() {
-            former.record(number);
+            let facts = former.facts_of(number);
+            facts.reads.iter().for_each(|&value| former.readers[value].push(number));
+            former.facts.push(facts);
+        }
+        for (at, decision) in former.decisions.iter().enumerate() {
+            former.decided[decision.value] = Some(at);
         }
         former
     }
 
-    /// Notes what a region reads.
-    fn record(&mut self, number: usize) {
-        let found = reads(self.function, &self.stored, &self.regions[number], None).unwrap_or_default();
-        let mut values: Vec<Value> = found.into_iter().map(|(value, _)| value).collect();
-        values.sort_unstable();
-        values.dedup();
-        for &value in &values {
-            self.readers[value].push(number);
-        }
-        self.reads.push(values);
+    fn facts_of(&self, region: usize) -> Facts {
+        Facts::of(self.function, &self.stored, &self.regions[region])
     }
 
     /// The way to cut a seed that saves the most, with all that joins; `None` if it had better be a region by itself.
-    fn best(&self, seed: usize, waiting: &VecDeque<Item>) -> Option<Draft> {
+    fn best(&self, seed: usize, waiting: &VecDeque<Item>, reach: &mut Reach) -> Option<Draft> {
         let own_work = work(self.function, &self.regions[seed]);
         if own_work < self.cutting.parallel_work / 16 || !self.is_wanted(seed) {
             return None;
@@ -134,7 +137,7 @@ impl<'a> Former<'a> {
         for roles in self.seeds(seed) {
             let Some(mut draft) = self.start(seed, roles) else { continue };
             if self.kinds >= Fusion::Reductions {
-                self.grow(&mut draft, waiting);
+                self.grow(&mut draft, waiting, reach);
             }
             let saved = self.saved(&draft);
             let fits = self.position_bytes(&draft) <= self.max_position(&draft, seed) && self.packs_for_many(&draft);
@@ -169,8 +172,8 @@ impl<'a> Former<'a> {
 
     /// The ways to cut the positions of a region: along its first axes, along another axis, or along what it folds.
     fn seeds(&self, seed: usize) -> Vec<Vec<TileRole>> {
-        let region = &self.regions[seed];
-        let axes = region.domain.extents().into_iter().enumerate().filter(|&(_, extent)| extent > 1);
+        let facts = &self.facts[seed];
+        let axes = facts.extents.iter().enumerate().filter(|&(_, &extent)| extent > 1);
         let axes: Vec<TileRole> = axes.map(|(axis, _)| TileRole::Axis(axis)).collect();
         let mut seeds: Vec<Vec<TileRole>> = Vec::new();
         for count in 1..=axes.len().min(MAX_DIMS) {
@@ -180,29 +183,17 @@ impl<'a> Former<'a> {
             seeds.push(roles);
         }
         seeds.extend(axes.iter().skip(1).map(|&role| vec![role]));
-        if let Some(number) = self.folds(region).iter().position(|&extent| extent > 1) {
+        if let Some(number) = facts.folds.iter().position(|&extent| extent > 1) {
             seeds.push(vec![TileRole::Folded(number)]);
         }
         seeds
     }
 
-    /// The extents that all reductions of a region fold, or its contraction contracts.
-    fn folds(&self, region: &FusionRegion) -> Vec<usize> {
-        let roots = match region.kind {
-            RegionKind::Loop => roots(self.function, &self.stored, region),
-            RegionKind::Contraction(inst) => vec![inst],
-            RegionKind::Assemble(_) | RegionKind::Control(_) => Vec::new(),
-        };
-        let mut extents = roots.iter().map(|&inst| folded_extents(self.function, inst));
-        let Some(first) = extents.next() else { return Vec::new() };
-        if extents.all(|other| other == first) { first } else { Vec::new() }
-    }
-
     fn extent(&self, region: usize, role: TileRole) -> Option<usize> {
-        let region = &self.regions[region];
+        let Facts { extents, folds, .. } = &self.facts[region];
         match role {
-            TileRole::Axis(axis) => region.domain.extent(axis),
-            TileRole::Folded(number) => self.folds(region).get(number).copied(),
+            TileRole::Axis(axis) => extents.get(axis).copied(),
+            TileRole::Folded(number) => folds.get(number).copied(),
         }
     }
 
@@ -230,27 +221,23 @@ impl<'a> Former<'a> {
     /// For each value that a region reads its axis along each dimension.
     pub(super) fn moves(&self, region: usize, roles: &[TileRole]) -> Option<BTreeMap<Value, Vec<Option<usize>>>> {
         let mut moves: BTreeMap<Value, Vec<Option<usize>>> = BTreeMap::new();
-        let mut conflicts = BTreeSet::new();
         for (dim, &role) in roles.iter().enumerate() {
-            for (value, axis) in reads(self.function, &self.stored, &self.regions[region], Some(role))? {
-                let axes = moves.entry(value).or_insert_with(|| vec![None; roles.len()]);
-                if axes[dim].is_some_and(|known| Some(known) != axis) || axis.is_none() {
-                    conflicts.insert((value, dim));
-                }
-                axes[dim] = axis;
-            }
-        }
-        for (value, dim) in conflicts {
-            if let Some(axes) = moves.get_mut(&value) {
-                axes[dim] = None;
+            for &(value, axis) in self.moves_along(region, role)? {
+                moves.entry(value).or_insert_with(|| vec![None; roles.len()])[dim] = axis;
             }
         }
         Some(moves)
     }
 
+    /// The same along one dimension.
+    fn moves_along(&self, region: usize, role: TileRole) -> Option<&[Read]> {
+        self.facts[region].moves(self.function, &self.stored, &self.regions[region], role)
+    }
+
     /// Takes in what follows as long as it fits.
-    fn grow(&self, draft: &mut Draft, waiting: &VecDeque<Item>) {
-        let mut behind = EntitySet::new();
+    fn grow(&self, draft: &mut Draft, waiting: &VecDeque<Item>, reach: &mut Reach) {
+        reach.clear();
+        draft.members.iter().for_each(|member| self.bring_near(Item::Region(member.0), reach));
         let mut misses = 0;
         // Spread views, until the region comes that reads them.
         let mut held: Vec<usize> = Vec::new();
@@ -259,61 +246,76 @@ impl<'a> Former<'a> {
                 break;
             }
             if let Item::Region(region) = item
-                && let Some(value) = self.spread_view(region)
+                && let Some(value) = self.facts[region].spread_view
                 && !self.readers[value].is_empty()
-                && !self.reads[region]
+                && !self.facts[region]
+                    .reads
                     .iter()
                     .any(|read| held.iter().any(|&view| self.regions[view].outputs.contains(read)))
             {
                 held.push(region);
                 continue;
             }
-            let is_behind = self.reads_of(item).any(|value| behind.contains(value));
+            if held.is_empty() && !self.reads_of(item).any(|value| reach.is_near(value)) {
+                draft.passed.push(item);
+                misses += 1;
+                continue;
+            }
             let joined = match item {
-                Item::Region(region) if !is_behind => self.join_with_views(draft, &held, region, &behind),
+                Item::Region(region) if !self.facts[region].reads.iter().any(|&value| reach.is_behind(value)) => {
+                    self.join_with_views(draft, &held, region, reach)
+                }
                 Item::Region(_) | Item::Group(_) => Err(None),
             };
             match joined {
                 Ok(taken) => {
                     held.retain(|view| !taken.contains(view));
-                    let views = self.taken_from(&mut held, item).into_iter().map(Item::Region).collect();
-                    self.leave(draft, views, &mut behind);
+                    let joined = taken.into_iter().map(Item::Region).chain([item]);
+                    joined.for_each(|item| self.bring_near(item, reach));
+                    let views = self.taken_from(&mut held, item);
+                    self.leave(draft, &views, None, reach);
                     misses = 0;
                 }
                 Err(reason) => {
                     if let (Item::Region(region), Some(reason)) = (item, reason) {
                         draft.dear.push((region, reason));
                     }
-                    let views = self.taken_from(&mut held, item).into_iter().map(Item::Region);
-                    let items: Vec<Item> = views.chain([item]).collect();
-                    misses += items.len();
-                    self.leave(draft, items, &mut behind);
+                    let views = self.taken_from(&mut held, item);
+                    misses += views.len() + 1;
+                    self.leave(draft, &views, Some(item), reach);
                 }
             }
         }
         draft.behind.extend(held.into_iter().map(Item::Region));
     }
 
-    pub(super) fn reads_of(&self, item: Item) -> impl Iterator<Item = Value> + '_ {
-        let members: Vec<usize> = match item {
-            Item::Region(region) => vec![region],
-            Item::Group(group) => self.groups[group].members.iter().map(|member| member.0).collect(),
-        };
-        members.into_iter().flat_map(|region| self.reads[region].iter().copied())
+    /// Notes that all that a member of a group reads and stores is near that.
+    fn bring_near(&self, member: Item, reach: &mut Reach) {
+        self.reads_of(member).chain(self.stored_by(member)).for_each(|value| reach.put_near(value));
     }
 
-    pub(super) fn stored_by(&self, item: Item) -> Vec<Value> {
-        match item {
-            Item::Region(region) => self.regions[region].outputs.clone(),
-            Item::Group(group) => self.groups[group].axes.keys().copied().collect(),
-        }
+    pub(super) fn reads_of(&self, item: Item) -> impl Iterator<Item = Value> + '_ {
+        let (region, members) = match item {
+            Item::Region(region) => (Some(region), &[][..]),
+            Item::Group(group) => (None, &self.groups[group].members[..]),
+        };
+        let regions = region.into_iter().chain(members.iter().map(|member| member.0));
+        regions.flat_map(|region| self.facts[region].reads.iter().copied())
+    }
+
+    pub(super) fn stored_by(&self, item: Item) -> impl Iterator<Item = Value> + '_ {
+        let (outputs, axes) = match item {
+            Item::Region(region) => (&self.regions[region].outputs[..], None),
+            Item::Group(group) => (&[][..], Some(&self.groups[group].axes)),
+        };
+        outputs.iter().copied().chain(axes.into_iter().flat_map(|axes| axes.keys().copied()))
     }
 
     /// How a region would run in a group; if it does not fit for its price, why, and nothing if it cannot be in it.
     pub(super) fn fitting(&self, draft: &Draft, region: usize) -> Result<Fitting, Option<&'static str>> {
         let data = &self.regions[region];
         let at_hand = |value: &Value| draft.axes.contains_key(value) || draft.shared.contains_key(value);
-        if !self.is_wanted(region) || !self.reads[region].iter().any(at_hand) {
+        if !self.is_wanted(region) || !self.facts[region].reads.iter().any(at_hand) {
             return Err(None);
         }
         let roles = self.roles(draft, region).ok_or(None)?;
@@ -342,17 +344,17 @@ impl<'a> Former<'a> {
 
     /// How a region would run over the dimensions of a group, if all that it reads of what the group makes is then what the group has just made.
     fn roles(&self, draft: &Draft, region: usize) -> Option<Vec<TileRole>> {
-        let data = &self.regions[region];
+        let facts = &self.facts[region];
         let mut roles: Vec<TileRole> = Vec::with_capacity(draft.extents.len());
         for (dim, &extent) in draft.extents.iter().enumerate() {
-            let axes = data.domain.extents().into_iter().enumerate();
-            let axes = axes.filter(|&(_, found)| found == extent).map(|(axis, _)| TileRole::Axis(axis));
-            let folds = self.folds(data).into_iter().enumerate();
-            let folds = folds.filter(|&(_, found)| found == extent).map(|(number, _)| TileRole::Folded(number));
+            let axes = facts.extents.iter().enumerate();
+            let axes = axes.filter(|&(_, &found)| found == extent).map(|(axis, _)| TileRole::Axis(axis));
+            let folds = facts.folds.iter().enumerate();
+            let folds = folds.filter(|&(_, &found)| found == extent).map(|(number, _)| TileRole::Folded(number));
             let role = axes
                 .chain(folds)
                 .filter(|role| !roles.contains(role))
-                .find(|&role| self.moves(region, &[role]).is_some_and(|moves| agrees(draft, dim, &moves)))?;
+                .find(|&role| self.moves_along(region, role).is_some_and(|moves| agrees(draft, dim, moves)))?;
             roles.push(role);
         }
         Some(roles)
@@ -436,21 +438,20 @@ impl<'a> Former<'a> {
         for (region, reason) in std::mem::take(&mut draft.dear) {
             self.explain(region, reason);
         }
-        let members: BTreeSet<usize> = draft.members.iter().map(|member| member.0).collect();
-        let passed = std::mem::take(&mut draft.passed);
-        let seen = members.len() - 1 + passed.len() + draft.behind.len();
-        let behind = std::mem::take(&mut draft.behind);
-        let rest = waiting.split_off(seen);
+        let (passed, behind) = (std::mem::take(&mut draft.passed), std::mem::take(&mut draft.behind));
+        let seen = draft.members.len() - 1 + passed.len() + behind.len();
+        waiting.drain(..seen);
         let number = self.groups.len();
         self.groups.push(draft);
-        *waiting = passed.into_iter().chain([Item::Group(number)]).chain(tails).chain(behind).chain(rest).collect();
+        let order = passed.into_iter().chain([Item::Group(number)]).chain(tails).chain(behind);
+        order.rev().for_each(|item| waiting.push_front(item));
     }
 
     /// Says why a contraction that could have been of a group is not.
     fn explain(&mut self, region: usize, reason: &'static str) {
         if let FusionRegion { kind: RegionKind::Contraction(_), outputs, .. } = &self.regions[region] {
-            let of = self.decisions.iter_mut().filter(|decision| outputs.contains(&decision.value));
-            of.for_each(|decision| decision.reason = reason);
+            let of = outputs.iter().filter_map(|&value| self.decided[value]);
+            of.for_each(|at| self.decisions[at].reason = reason);
         }
     }
 
@@ -460,7 +461,7 @@ impl<'a> Former<'a> {
         if data.kind != RegionKind::Loop {
             return None;
         }
-        let folding = roots(self.function, &self.stored, &data);
+        let folding = self.facts[region].roots.clone();
         let totals: Vec<Value> = folding.iter().filter_map(|&inst| result(self.function, inst)).collect();
         let rest: Vec<Value> = data.outputs.iter().copied().filter(|value| !totals.contains(value)).collect();
         if rest.is_empty() {
@@ -477,26 +478,27 @@ impl<'a> Former<'a> {
             draft.axes.insert(total, axes.clone());
             if self.stored.insert(total) {
                 let reason = "its partial sums are combined behind the tiles";
-                self.decisions.retain(|decision| decision.value != total);
-                self.decisions.push(Decision { value: total, verdict: Verdict::Stored, reason });
+                let decision = Decision { value: total, verdict: Verdict::Stored, reason };
+                match self.decided[total] {
+                    Some(at) => self.decisions[at] = decision,
+                    None => self.decisions.push(decision),
+                }
             }
-        }
-        for readers in self.reads[region].clone() {
-            self.readers[readers].retain(|&reader| reader != region);
         }
         let domain = totals.first().map_or_else(|| data.domain.clone(), |&total| self.function.ty(total).shape.clone());
         self.regions[region] = FusionRegion { members, outputs: totals, domain, ..data.clone() };
         self.regions.push(FusionRegion { members: tail_members, outputs: rest, ..data });
         let tail = self.regions.len() - 1;
-        let head_reads = reads(self.function, &self.stored, &self.regions[region], None).unwrap_or_default();
-        let mut head_reads: Vec<Value> = head_reads.into_iter().map(|(value, _)| value).collect();
-        head_reads.sort_unstable();
-        head_reads.dedup();
-        for &value in &head_reads {
-            self.readers[value].push(region);
+        let (facts, tail_facts) = (self.facts_of(region), self.facts_of(tail));
+        tail_facts.reads.iter().for_each(|&value| self.readers[value].push(tail));
+        self.facts.push(tail_facts);
+        // The head reads nothing that it did not read before.
+        let before = std::mem::replace(&mut self.facts[region], facts);
+        for value in before.reads {
+            if self.facts[region].reads.binary_search(&value).is_err() {
+                self.readers[value].retain(|&reader| reader != region);
+            }
         }
-        self.reads[region] = head_reads;
-        self.record(tail);
         Some(tail)
     }
 
@@ -553,17 +555,17 @@ impl<'a> Former<'a> {
 }
 
 /// Whether a region, whose reads move like this along one dimension, reads what the group stores at the block just stored, and something that the group has at hand.
-fn agrees(draft: &Draft, dim: usize, moves: &BTreeMap<Value, Vec<Option<usize>>>) -> bool {
+fn agrees(draft: &Draft, dim: usize, moves: &[Read]) -> bool {
     let mut has_common = false;
-    for (value, axes) in moves {
+    for (value, axis) in moves {
         if let Some(stored) = draft.axes.get(value) {
             // What accumulates over any dimension is complete only behind the group.
-            if stored.iter().any(Option::is_none) || axes[0] != stored[dim] {
+            if stored.iter().any(Option::is_none) || *axis != stored[dim] {
                 return false;
             }
             has_common = true;
         } else if let Some((shared, _)) = draft.shared.get(value) {
-            has_common |= shared[dim].is_some() && axes[0] == shared[dim];
+            has_common |= shared[dim].is_some() && *axis == shared[dim];
         }
     }
     has_common

@@ -20,9 +20,11 @@
 //! Invariants: the regions of a group are adjacent in the plan; groups do not overlap; every local value is read by the group's regions alone, at the block that they store.
 //! How many positions a tile has, and how many tiles run at once, the loop IR's schedule says.
 
+mod facts;
 mod fit;
 mod grow;
 mod motion;
+mod reach;
 mod views;
 
 use std::collections::BTreeMap;

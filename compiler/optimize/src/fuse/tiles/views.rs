@@ -5,13 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use cranelift_entity::EntitySet;
 use pullback_ir::Value;
 
-use super::super::RegionKind;
-use super::super::access::{Role, role};
 use super::TileRole;
 use super::grow::{Draft, Former, Item};
+use super::reach::Reach;
 
 impl Former<'_> {
     /// The regions in an order in which reads follow writes: as they are, but for spread views, each of which comes right before the first region that reads it.
@@ -19,7 +17,7 @@ impl Former<'_> {
         let mut before: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         let mut order = Vec::with_capacity(self.regions.len());
         for number in 0..self.regions.len() {
-            let reader = self.spread_view(number).and_then(|value| self.readers[value].iter().copied().min());
+            let reader = self.facts[number].spread_view.and_then(|value| self.readers[value].iter().copied().min());
             match reader.filter(|&reader| reader > number) {
                 Some(reader) => before.entry(reader).or_default().push(number),
                 None => {
@@ -31,18 +29,11 @@ impl Former<'_> {
         order
     }
 
-    /// The value that a region stores if that repeats the elements of another, such as windows that overlap: better made where it is read, a tile at a time, than
-    /// where its operand happens to be at hand.
-    pub(super) fn spread_view(&self, region: usize) -> Option<Value> {
-        let data = &self.regions[region];
-        let (RegionKind::Loop, &[value]) = (data.kind, &data.outputs[..]) else { return None };
-        let moves_only = data.members.iter().all(|&inst| role(self.function, inst) == Role::Free);
-        let read: usize = self.reads[region].iter().map(|&value| self.function.ty(value).bytes()).sum();
-        (moves_only && self.function.ty(value).bytes() >= 2 * read.max(1)).then_some(value)
-    }
-
     /// Those of the views held that an item reads, which are held no longer.
     pub(super) fn taken_from(&self, held: &mut Vec<usize>, item: Item) -> Vec<usize> {
+        if held.is_empty() {
+            return Vec::new();
+        }
         let is_read = |view: &usize| self.reads_of(item).any(|value| self.regions[*view].outputs.contains(&value));
         let (read, others) = std::mem::take(held).into_iter().partition(is_read);
         *held = others;
@@ -56,10 +47,10 @@ impl Former<'_> {
         draft: &mut Draft,
         held: &[usize],
         region: usize,
-        behind: &EntitySet<Value>,
+        reach: &Reach,
     ) -> Result<Vec<usize>, Option<&'static str>> {
         let wanted = |&view: &usize| {
-            let value = self.spread_view(view).filter(|value| self.reads[region].contains(value))?;
+            let value = self.facts[view].spread_view.filter(|value| self.facts[region].reads.contains(value))?;
             Some((view, value))
         };
         let views: Vec<(usize, Value)> = held.iter().filter_map(wanted).collect();
@@ -72,11 +63,12 @@ impl Former<'_> {
         let mut grown = draft.clone();
         let mut taken = Vec::new();
         for (view, value) in views {
-            let joined = self.reads[view].iter().all(|&read| !behind.contains(read))
+            let joined = self.facts[view].reads.iter().all(|&read| !reach.is_behind(read))
                 && self.join_view(&mut grown, view, value, region);
-            let depends = self.reads[view].iter().any(|&read| behind.contains(read) || draft.axes.contains_key(&read));
+            let depends =
+                self.facts[view].reads.iter().any(|&read| reach.is_behind(read) || draft.axes.contains_key(&read));
             let at_hand =
-                self.reads[region].iter().filter(|read| draft.axes.contains_key(read)).map(|&read| bytes(read));
+                self.facts[region].reads.iter().filter(|read| draft.axes.contains_key(read)).map(|&read| bytes(read));
             if joined {
                 taken.push(view);
             } else if depends || bytes(value) > at_hand.sum() {
@@ -113,11 +105,12 @@ impl Former<'_> {
         true
     }
 
-    /// Leaves out items; views stay before their reader, and come behind the group if that does.
-    pub(super) fn leave(&self, draft: &mut Draft, items: Vec<Item>, behind: &mut EntitySet<Value>) {
-        let mut reads = items.iter().flat_map(|&item| self.reads_of(item));
-        if reads.any(|value| draft.axes.contains_key(&value) || behind.contains(value)) {
-            behind.extend(items.iter().flat_map(|&item| self.stored_by(item)));
+    /// Leaves out views and the item that reads them: they stay before it, and come behind the group if it does.
+    pub(super) fn leave(&self, draft: &mut Draft, views: &[usize], reader: Option<Item>, reach: &mut Reach) {
+        let items = views.iter().map(|&view| Item::Region(view)).chain(reader);
+        let mut reads = items.clone().flat_map(|item| self.reads_of(item));
+        if reads.any(|value| reach.is_behind(value) || draft.axes.contains_key(&value)) {
+            items.clone().flat_map(|item| self.stored_by(item)).for_each(|value| reach.put_behind(value));
             draft.behind.extend(items);
         } else {
             draft.passed.extend(items);
