@@ -268,6 +268,9 @@ pub(crate) fn lower(
 ) -> Result<pullback_loops::Verified<Program>, Error> {
     let mut program = pullback_loops::lower_donating(function, plan, &donations(function, &options.donate)?)?;
     pullback_loops::contract_mul_add(&mut program);
+    if options.fusion >= Fusion::Reductions {
+        pullback_loops::join_kernels(&mut program)?;
+    }
     if options.fusion == Fusion::All {
         pullback_loops::promote(&mut program)?;
     }

@@ -12,7 +12,7 @@
 //!   position asks for its operands at the positions that the index maps of its operation give, down to loads.
 //! * [`schedule`]: how a nest is run (lanes, unrolling, blocks of a reduction), a pure function of shapes.
 //! * [`contract_mul_add`](mod@contract_mul_add): `a · b + c` as one operation.
-//! * [`join_loops`](mod@join_loops): loops over the same positions of a tile as one loop.
+//! * [`join_loops`](mod@join_loops): loops over the same positions as one loop.
 //! * [`pack_operands`](mod@pack_operands): right factors of matrix products packed before the loops in which they stay.
 //! * [`promote`](mod@promote): loops of few statements as one kernel, with their state in variables.
 //! * [`eliminate_common_subexpressions`](mod@eliminate_common_subexpressions): what is computed twice, once.
@@ -51,7 +51,7 @@ pub use eliminate_common_subexpressions::eliminate_common_subexpressions;
 pub use error::Error;
 pub use interpret::{interpret, interpret_backwards};
 pub use isolate::isolate;
-pub use join_loops::join_loops;
+pub use join_loops::{join_kernels, join_loops};
 pub use lower::{Donation, lower, lower_donating};
 pub use pack_operands::pack_operands;
 pub use parse::parse_program;

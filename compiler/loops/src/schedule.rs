@@ -26,6 +26,16 @@ const GATHER_PAYS: u32 = 8;
 /// Accumulators of a reduction: enough for a latency of 4 cycles at one addition per cycle.
 const ACCUMULATORS: usize = 4;
 
+/// Accumulators of reductions that run together: registers remain for what they share.
+const ACCUMULATORS_TOGETHER: usize = 8;
+
+/// Vectors of results that are folded together, of a long row, and all of a short one.
+const TOGETHER: usize = 4;
+const SHORT_TOGETHER: usize = 6;
+
+/// Work for an element, in units of simple arithmetic, beyond which there is nothing to be shared that matters.
+const MAX_TOGETHER_WEIGHT: u32 = 16;
+
 /// Positions of the last axes, at most, that a longer axis runs inside of.
 const MAX_SHORT: usize = 16;
 
@@ -66,6 +76,15 @@ pub struct ReduceSchedule {
     pub lanes: u8,
     /// Accumulators.
     pub unroll: usize,
+}
+
+impl ReduceSchedule {
+    /// The same for so many results next to each other, each with its accumulators.
+    #[must_use]
+    pub fn together(&self, results: usize) -> Self {
+        let unroll = self.unroll.min((ACCUMULATORS_TOGETHER / results.max(1)).max(1));
+        Self { unroll, ..self.clone() }
+    }
 }
 
 /// Strides of accesses along axes.
@@ -156,6 +175,19 @@ pub fn elementwise_unroll(rows: bool, extent: usize, lanes: u8, weight: u32) -> 
         return (WRITTEN_OUT / 2 + 1..=WRITTEN_OUT).rev().find(|copies| vectors.is_multiple_of(*copies)).unwrap_or(4);
     }
     if extent >= 64 * usize::from(lanes) && weight <= 200 { 2 } else { 1 }
+}
+
+/// Vectors of results next to each other that are folded in the same loops, with so much work for an element: all of a short row, otherwise as many as registers allow.
+#[must_use]
+pub fn folds_together(extent: usize, lanes: u8, weight: u32) -> usize {
+    let vectors = extent / usize::from(lanes);
+    if weight > MAX_TOGETHER_WEIGHT {
+        1
+    } else if vectors <= SHORT_TOGETHER {
+        vectors.max(1)
+    } else {
+        TOGETHER
+    }
 }
 
 /// A loop over a part of a row.

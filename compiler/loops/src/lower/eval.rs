@@ -145,13 +145,19 @@ impl Eval<'_> {
 
     /// An element of a reduction or contraction. By itself, as what it needs of the stack would be needed at every step of the recursion.
     fn fold(&mut self, inst: Inst, position: &Position) -> Result<Var, Error> {
+        let fold = self.fold_of(inst)?;
+        self.reduce(inst, &fold, position)
+    }
+
+    /// What a reduction or contraction combines, over the block of it that this region folds.
+    pub(super) fn fold_of(&self, inst: Inst) -> Result<Fold, Error> {
         let function = self.function;
         let fold = match (function.op(inst), function.args(inst)) {
             (Op::Reduce { kind, axes }, &[operand]) => Fold::reduction(function, *kind, operand, axes),
             (Op::Dot(dims), &[x, y]) => Fold::contraction(function, dims, x, y),
             (_, _) => return Err(bug(function, inst, "is not a reduction")),
         };
-        self.reduce(inst, &fold.cut(self.folded.get(&inst)), position)
+        Ok(fold.cut(self.folded.get(&inst)))
     }
 
     /// An element of windows; zero in those that are left out.

@@ -4,7 +4,8 @@
 //! contraction. Two ways to run it:
 //!
 //! * *by rows*: the lanes of a vector are neighbouring positions of the innermost folded axis, combined at the end;
-//! * *by columns*: the position of the result is itself a vector, each lane of which folds its own elements.
+//! * *by columns*: the position of the result is itself a vector, each lane of which folds its own elements. Several such vectors next to each other
+//!   are folded *together*, in the same loops: what is the same for all of them is loaded once, and of each line of memory all that is needed is used.
 //!
 //! Folds of a few elements are written out.
 //!
@@ -13,8 +14,10 @@
 
 use std::collections::HashMap;
 
+use cranelift_entity::EntitySet;
 use pullback_interp::scalar;
 use pullback_ir::{Binary, DType, DotDims, Function, Inst, Reduction, Scalar, Value};
+use pullback_optimize::fuse::{Role, role};
 use smallvec::SmallVec;
 
 use super::eval::Eval;
@@ -28,7 +31,7 @@ use crate::schedule::ReduceSchedule;
 pub(super) const BLOCK: usize = 64;
 
 /// The most elements that are combined without a loop: those of a small window.
-const WRITTEN_OUT: usize = 9;
+pub(super) const WRITTEN_OUT: usize = 9;
 
 /// Where the position along an operand's axis comes from.
 #[derive(Clone, Copy)]
@@ -148,25 +151,72 @@ type Body<'b> = dyn FnMut(&mut Eval<'_>, Affine, &[Var]) -> Result<Vec<Var>, Err
 impl Eval<'_> {
     /// The fold at a position of its result.
     pub(super) fn reduce(&mut self, inst: Inst, fold: &Fold, kept: &Position) -> Result<Var, Error> {
+        match self.schedules.chosen.get(&inst).cloned() {
+            Some(schedule) => {
+                let totals = self.reduce_together(fold, std::slice::from_ref(kept), &schedule)?;
+                totals.first().copied().ok_or_else(|| Error::Bug { stage: "lower", message: "no total".into() })
+            }
+            None => {
+                let hidden = self.nest.hide(self.nest.depth_of_position(kept));
+                let total = self.on_paper(inst, fold, kept, fold.origin.clone());
+                self.nest.restore(hidden);
+                total
+            }
+        }
+    }
+
+    /// Evaluates the folds that elements of a value at several positions are made of together, and remembers them.
+    pub(super) fn fold_together(&mut self, value: Value, positions: &[Position]) -> Result<(), Error> {
+        let mut seen = EntitySet::new();
+        let mut work = vec![value];
+        while let Some(value) = work.pop() {
+            let stored = self.buffers.get(value).is_some() && !self.own.contains(value);
+            let Some(inst) = self.function.def_inst(value).filter(|_| !stored && seen.insert(value)) else { continue };
+            match role(self.function, inst) {
+                Role::Elementwise => work.extend(self.function.args(inst)),
+                Role::Reducing => {
+                    let differ = positions.windows(2).all(|pair| pair[0] != pair[1]);
+                    let Some(schedule) = self.schedules.chosen.get(&inst).filter(|_| differ).cloned() else { continue };
+                    let fold = self.fold_of(inst)?;
+                    let totals = self.reduce_together(&fold, positions, &schedule)?;
+                    for (position, total) in positions.iter().zip(totals) {
+                        self.nest.remember((value, position.clone()), total);
+                    }
+                }
+                Role::Free
+                | Role::Gathering
+                | Role::Assembling
+                | Role::Alias
+                | Role::Contraction
+                | Role::Array
+                | Role::Control
+                | Role::Call => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The fold at several positions of its result, which the same counters lead to, in common loops: what does not depend on which of them is evaluated once for all.
+    pub(super) fn reduce_together(
+        &mut self,
+        fold: &Fold,
+        kept: &[Position],
+        schedule: &ReduceSchedule,
+    ) -> Result<Vec<Var>, Error> {
+        let depth = kept.iter().map(|kept| self.nest.depth_of_position(kept)).max().unwrap_or(0);
         let by_columns = match self.nest.vector {
-            Some((index, _)) => kept.iter().any(|axis| axis.coefficient(index) != 0),
+            Some((index, _)) => kept.iter().flatten().any(|axis| axis.coefficient(index) != 0),
             None => false,
         };
         let vector = self.nest.vector;
-        let hidden = self.nest.hide(self.nest.depth_of_position(kept));
+        let hidden = self.nest.hide(depth);
         if by_columns {
             self.nest.vector = vector;
         }
-        let folded = fold.origin.clone();
-        let total = match self.schedules.chosen.get(&inst).cloned() {
-            Some(schedule) => {
-                let lanes = if by_columns { 1 } else { schedule.lanes };
-                Runner { fold, kept, schedule: &schedule, lanes }.level(self, 0, folded)
-            }
-            None => self.on_paper(inst, fold, kept, folded),
-        };
+        let lanes = if by_columns { 1 } else { schedule.lanes };
+        let totals = Runner { fold, kept, schedule, lanes }.level(self, 0, fold.origin.clone());
         self.nest.restore(hidden);
-        total
+        totals
     }
 
     /// Opens one loop per axis and evaluates an element once, to record what it touches.
@@ -218,20 +268,20 @@ fn combine(nest: &mut Nest, fold: &Fold, x: Var, y: Var) -> Var {
     nest.apply(fold.dtype, &[x, y], 1, |a| Expr::Binary(op, a[0], a[1]))
 }
 
-/// One fold being run.
+/// One fold being run, at one or more positions of its result.
 struct Runner<'a> {
     fold: &'a Fold,
-    kept: &'a Position,
+    kept: &'a [Position],
     schedule: &'a ReduceSchedule,
     /// Lanes along the innermost folded axes; 1 by columns.
     lanes: u8,
 }
 
 impl Runner<'_> {
-    /// The fold over the groups of axes from `level` inwards.
-    fn level(&self, eval: &mut Eval<'_>, level: usize, folded: Vec<Affine>) -> Result<Var, Error> {
+    /// The fold over the groups of axes from `level` inwards, at each position.
+    fn level(&self, eval: &mut Eval<'_>, level: usize, folded: Vec<Affine>) -> Result<Vec<Var>, Error> {
         let Some(group) = self.schedule.groups.get(level) else {
-            return eval.element(self.fold, self.kept, &folded, None);
+            return self.kept.iter().map(|kept| eval.element(self.fold, kept, &folded, None)).collect();
         };
         if level + 1 == self.schedule.groups.len() {
             return self.innermost(eval, &folded);
@@ -240,52 +290,57 @@ impl Runner<'_> {
             let mut folded = folded.clone();
             folded[group.last_axis] = folded[group.last_axis].plus(&at, 1);
             let inner = self.level(eval, level + 1, folded)?;
-            Ok(vec![combine(&mut eval.nest, self.fold, accs[0], inner)])
+            Ok(combine_all(&mut eval.nest, self.fold, accs, &inner))
         };
-        let totals = self.counted(
+        self.counted(
             eval,
-            Count { trips: group.extent, step: 1, lanes: 1, width: 1 },
+            Count { trips: group.extent, step: 1, lanes: 1, width: self.kept.len() },
             Affine::default(),
             &mut body,
-        )?;
-        Ok(totals[0])
+        )
     }
 
-    /// The fold over the innermost group: several accumulators, then one, then one position at a time.
-    fn innermost(&self, eval: &mut Eval<'_>, folded: &[Affine]) -> Result<Var, Error> {
+    /// The fold over the innermost group: several accumulators for each position, then one, then one position of the group at a time.
+    fn innermost(&self, eval: &mut Eval<'_>, folded: &[Affine]) -> Result<Vec<Var>, Error> {
         let Some(group) = self.schedule.groups.last() else {
             return Err(Error::Bug { stage: "lower", message: "a fold without axes".into() });
         };
         let (lanes, unroll) = (usize::from(self.lanes), self.schedule.unroll);
         let mut done = 0;
-        let mut total: Option<Var> = None;
+        let mut totals: Option<Vec<Var>> = None;
         for (width, lanes) in [(unroll, lanes), (1, lanes), (1, 1)] {
             let step = width * lanes;
             let trips = (group.extent - done) / step;
             // Without any position the total is the identity, which the last loop gives.
-            if trips == 0 && (group.extent > 0 || total.is_some()) {
+            if trips == 0 && (group.extent > 0 || totals.is_some()) {
                 continue;
             }
+            // Accumulators come position after position: those of one are next to each other.
             let mut body = |eval: &mut Eval<'_>, at: Affine, accs: &[Var]| {
-                let mut nexts = Vec::with_capacity(accs.len());
-                for (number, &acc) in accs.iter().enumerate() {
+                let mut nexts = accs.to_vec();
+                for number in 0..width {
                     let mut folded = folded.to_vec();
                     let at = at.plus_constant((number * lanes) as i64);
                     folded[group.last_axis] = folded[group.last_axis].plus(&at, 1);
-                    nexts.push(eval.element(self.fold, self.kept, &folded, Some(acc))?);
+                    for (kept, next) in self.kept.iter().zip(nexts.iter_mut().skip(number).step_by(width)) {
+                        *next = eval.element(self.fold, kept, &folded, Some(*next))?;
+                    }
                 }
                 Ok(nexts)
             };
-            let count = Count { trips, step, lanes: lanes as u8, width };
+            let count = Count { trips, step, lanes: lanes as u8, width: width * self.kept.len() };
             let accs = self.counted(eval, count, Affine::constant(done as i64), &mut body)?;
-            let mut part = tree(&mut eval.nest, self.fold, &accs);
+            let mut parts: Vec<Var> = accs.chunks(width).map(|accs| tree(&mut eval.nest, self.fold, accs)).collect();
             if lanes > 1 {
-                part = eval.nest.reduce_lanes(self.fold.kind, part);
+                parts = parts.into_iter().map(|part| eval.nest.reduce_lanes(self.fold.kind, part)).collect();
             }
-            total = Some(total.map_or(part, |total| combine(&mut eval.nest, self.fold, total, part)));
+            totals = Some(match totals {
+                Some(totals) => combine_all(&mut eval.nest, self.fold, &totals, &parts),
+                None => parts,
+            });
             done += trips * step;
         }
-        total.ok_or_else(|| Error::Bug { stage: "lower", message: "a fold over nothing".into() })
+        totals.ok_or_else(|| Error::Bug { stage: "lower", message: "a fold over nothing".into() })
     }
 
     /// A loop that carries accumulators from the identity on, in blocks if it is a long sum.

@@ -15,13 +15,14 @@ use super::bug;
 use super::cumulate::{Along, cumulate};
 use super::eval::Eval;
 use super::indexing::Windows;
-use super::nest::{Nest, Position};
-use super::reduce::{ReduceSchedules, Seen};
+use super::nest::{Log, Nest, Position};
+use super::reduce::{ReduceSchedules, Seen, WRITTEN_OUT};
 use super::tiles::{Block, Cut, block_roots};
 use crate::error::Error;
 use crate::program::{Affine, Expr, Index, Program, Stmt, Var};
 use crate::schedule::{
-    Accesses, DomainSchedule, Group, Run, elementwise_unroll, lanes_of_types, reduce_schedule, row_runs, vectors_pay,
+    Accesses, DomainSchedule, Group, Run, elementwise_unroll, folds_together, lanes_of_types, reduce_schedule,
+    row_runs, vectors_pay,
 };
 
 /// What an element is for a position of a box.
@@ -322,13 +323,36 @@ fn choose(
             lanes = 1;
         }
     }
-    let unroll = if seen.is_empty() {
-        innermost.map_or(1, |g| elementwise_unroll(outer > 0, g.extent, lanes, weight))
-    } else {
-        1
+    let unroll = match innermost {
+        Some(group) if seen.is_empty() => elementwise_unroll(outer > 0, group.extent, lanes, weight),
+        Some(group) if lanes > 1 && seen.iter().all(|reduction| shares(reduction, log, counters, group)) => {
+            folds_together(group.extent, lanes, weight)
+        }
+        Some(_) | None => 1,
     };
+    if unroll > 1 && !seen.is_empty() {
+        schedules.chosen.values_mut().for_each(|schedule| *schedule = schedule.together(unroll));
+    }
     (DomainSchedule { groups, lanes, unroll, order }, schedules)
 }
+
+/// Whether it pays to fold results next to each other along a group of axes in the same loops: the reduction is inside of all loops over the positions and of no other
+/// reduction, and either loads something for all of these results, or little of each line of memory for one of them.
+fn shares(reduction: &Seen, log: &Log, counters: &[Option<Index>], group: Group) -> bool {
+    let Some(along) = counters[group.last_axis] else { return false };
+    let depends = |access: &Affine| access.coefficient(along) != 0;
+    let step = |access: &Affine| {
+        reduction.counters.iter().rev().flatten().next().map_or(0, |&index| access.coefficient(index))
+    };
+    let touched = &log.accesses[reduction.accesses.clone()];
+    reduction.depth == counters.iter().flatten().count()
+        && reduction.extents.iter().product::<usize>() > WRITTEN_OUT
+        && touched.iter().any(depends)
+        && touched.iter().any(|access| step(access) != 0 && (!depends(access) || step(access).abs() >= SPREAD))
+}
+
+/// Elements from one step of a fold to the next of which a vector's worth is a small part.
+const SPREAD: i64 = 8;
 
 /// The loops over a box while they are written.
 struct Emission<'a> {
@@ -393,6 +417,14 @@ fn leaf(eval: &mut Eval<'_>, part: &PositionBox, positions: &[Position], guarded
     if let (Some(along), [target]) = (&part.along, &part.targets[..]) {
         return cumulate(eval, along, target, positions);
     }
+    if positions.len() > 1 {
+        for Target { source, windows, .. } in &part.targets {
+            if let (Source::Shifted(value, shift), None) = (source, windows) {
+                let shifted: Vec<Position> = positions.iter().map(|position| moved(position, shift)).collect();
+                eval.fold_together(*value, &shifted)?;
+            }
+        }
+    }
     for position in positions {
         let mut inside = None;
         if let ([Target { windows: Some((windows, _)), .. }], false) = (&part.targets[..], guarded) {
@@ -424,13 +456,14 @@ fn store_all(eval: &mut Eval<'_>, targets: &[Target], position: &Position) -> Re
     waiting.into_iter().try_for_each(|(target, value)| store(eval, target, position, value))
 }
 
+fn moved(position: &Position, shift: &[i64]) -> Position {
+    position.iter().zip(shift).map(|(axis, &by)| axis.plus_constant(by)).collect()
+}
+
 /// The element for a position of the box.
 pub(super) fn element(eval: &mut Eval<'_>, source: &Source, position: &Position) -> Result<Var, Error> {
     match source {
-        Source::Shifted(value, shift) => {
-            let at: Position = position.iter().zip(shift).map(|(axis, &by)| axis.plus_constant(by)).collect();
-            eval.eval(*value, &at)
-        }
+        Source::Shifted(value, shift) => eval.eval(*value, &moved(position, shift)),
         Source::Scalar(value) => eval.eval(*value, &Position::new()),
         Source::Constant(scalar) => Ok(eval.nest.constant(*scalar)),
         Source::Ordered { value, order, axis } => eval.ordered(*value, order, *axis, position),

@@ -1,0 +1,181 @@
+//! Loops in another form: with another counter, with fewer iterations, without a loop; and what follows from statements being together.
+
+use std::borrow::Cow;
+
+use cranelift_entity::SecondaryMap;
+
+use super::is_loop;
+use crate::program::{Affine, Expr, For, Index, Place, Program, Stmt, Var, VarType};
+use crate::promote::{are_apart, with_operands};
+
+/// The most iterations that are written out behind a loop so that it is as long as another.
+const MAX_PEELED: i64 = 2;
+
+/// Statements in which a loop of one iteration, that carries nothing, is none.
+pub(super) fn without_single_iterations(program: &mut Program, stmts: &[Stmt]) -> Vec<Stmt> {
+    let mut out = Vec::with_capacity(stmts.len());
+    for stmt in stmts {
+        if let Stmt::For(inner) = stmt
+            && inner.extent == inner.step
+            && inner.carried.is_empty()
+        {
+            let mut body = Vec::new();
+            let first = Moved { from: inner.index, to: None, factor: 1, by: 0 };
+            if first.stmts(program, &inner.body, None, &mut body).is_some() {
+                out.extend(body);
+                continue;
+            }
+        }
+        out.push(stmt.clone());
+    }
+    out
+}
+
+/// The loop with a counter that goes to `extent`, if it then runs as often: by rows instead of by their elements.
+pub(super) fn counting_to<'a>(program: &mut Program, inner: &'a For, extent: i64) -> Option<Cow<'a, For>> {
+    let factor = inner.extent.checked_div(extent)?;
+    if factor < 2 || inner.extent != factor * extent || inner.step % factor != 0 {
+        return Some(Cow::Borrowed(inner));
+    }
+    let moved = Moved { from: inner.index, to: Some(inner.index), factor, by: 0 };
+    let mut body = Vec::new();
+    moved.stmts(program, &inner.body, None, &mut body)?;
+    let carried = inner.carried.clone();
+    Some(Cow::Owned(For { index: inner.index, extent, step: inner.step / factor, carried, body }))
+}
+
+/// The loop up to `extent`, and its last iterations behind it; `None` if these are many, or the loop has loops inside or carries something.
+pub(super) fn peeled(program: &mut Program, inner: &For, extent: i64) -> Option<(For, Vec<Stmt>)> {
+    let count = (inner.extent - extent) / inner.step;
+    if count > 0 && (count > MAX_PEELED || !inner.carried.is_empty() || inner.body.iter().any(is_loop)) {
+        return None;
+    }
+    let mut rest = Vec::new();
+    for number in 0..count {
+        let moved = Moved { from: inner.index, to: None, factor: 1, by: extent + number * inner.step };
+        moved.stmts(program, &inner.body, Some(&mut SecondaryMap::new()), &mut rest)?;
+    }
+    Some((For { extent, ..inner.clone() }, rest))
+}
+
+/// The loop with another counter and a larger step: its body several times. `None` if there are loops in a body to be repeated.
+pub(super) fn repeated(program: &mut Program, inner: &For, (index, step): (Index, i64)) -> Option<For> {
+    let copies = step / inner.step;
+    if copies > 1 && inner.body.iter().any(is_loop) {
+        return None;
+    }
+    let mut carried = inner.carried.clone();
+    let mut body = Vec::new();
+    let mut vars: SecondaryMap<Var, Option<Var>> = SecondaryMap::new();
+    for copy in 0..copies {
+        let moved = Moved { from: inner.index, to: Some(index), factor: 1, by: copy * inner.step };
+        let begin: Vec<Option<Var>> = inner.carried.iter().map(|carried| vars[carried.next]).collect();
+        if copy > 0 {
+            for (carried, begin) in inner.carried.iter().zip(begin) {
+                vars[carried.param] = Some(begin.unwrap_or(carried.next));
+            }
+        }
+        moved.stmts(program, &inner.body, (copy > 0).then_some(&mut vars), &mut body)?;
+    }
+    for carried in &mut carried {
+        carried.next = vars[carried.next].unwrap_or(carried.next);
+    }
+    Some(For { index, extent: inner.extent, step, carried, body })
+}
+
+/// A counter replaced by a multiple of another, or by nothing, and a distance.
+struct Moved {
+    from: Index,
+    to: Option<Index>,
+    factor: i64,
+    by: i64,
+}
+
+impl Moved {
+    fn affine(&self, affine: &Affine) -> Affine {
+        let coefficient = affine.coefficient(self.from);
+        let without = affine.plus(&Affine::counter(self.from), -coefficient).plus_constant(coefficient * self.by);
+        match self.to {
+            Some(to) => without.plus(&Affine::counter(to), coefficient * self.factor),
+            None => without,
+        }
+    }
+
+    fn place(&self, place: &Place) -> Place {
+        Place { index: self.affine(&place.index), ..place.clone() }
+    }
+
+    /// The statements moved; with `vars`, what they assign gets new variables, which are entered there.
+    fn stmts(
+        &self,
+        program: &mut Program,
+        stmts: &[Stmt],
+        mut vars: Option<&mut SecondaryMap<Var, Option<Var>>>,
+        out: &mut Vec<Stmt>,
+    ) -> Option<()> {
+        for stmt in stmts {
+            let now = |var: Var| vars.as_deref().and_then(|vars| vars[var]).unwrap_or(var);
+            match stmt {
+                Stmt::Let(var, expr) => {
+                    let expr = match expr {
+                        Expr::Load(place) => Expr::Load(self.place(place)),
+                        Expr::Position { index, lane_stride } => {
+                            Expr::Position { index: self.affine(index), lane_stride: *lane_stride }
+                        }
+                        _ => with_operands(expr, now),
+                    };
+                    let new = match vars.as_deref_mut() {
+                        Some(vars) => *vars[*var].insert(program.var(program.vars[*var])),
+                        None => *var,
+                    };
+                    out.push(Stmt::Let(new, expr));
+                }
+                Stmt::Store(place, var) => out.push(Stmt::Store(self.place(place), now(*var))),
+                Stmt::For(inner) if vars.is_none() => {
+                    let mut body = Vec::new();
+                    self.stmts(program, &inner.body, None, &mut body)?;
+                    out.push(Stmt::For(Box::new(For { body, ..(**inner).clone() })));
+                }
+                Stmt::For(_) | Stmt::Bind(_) | Stmt::If(_) | Stmt::Gemm(_) | Stmt::Pack(_) | Stmt::Call(_) => {
+                    return None;
+                }
+            }
+        }
+        Some(())
+    }
+}
+
+/// Statements without loops, in which a load of what is at hand gives that variable another name.
+pub(super) fn forward<'a>(program: &Program, stmts: impl Iterator<Item = &'a Stmt>) -> Vec<Stmt> {
+    let mut renamed: SecondaryMap<Var, Option<Var>> = SecondaryMap::new();
+    let mut known: Vec<(Place, VarType, Var)> = Vec::new();
+    let mut out = Vec::new();
+    for stmt in stmts {
+        let now = |var: Var| renamed[var].unwrap_or(var);
+        match stmt {
+            Stmt::Let(var, Expr::Load(place)) => {
+                let ty = program.vars[*var];
+                match known.iter().find(|known| known.0 == *place && known.1 == ty) {
+                    Some(known) => renamed[*var] = Some(known.2),
+                    None => {
+                        known.push((place.clone(), ty, *var));
+                        out.push(stmt.clone());
+                    }
+                }
+            }
+            Stmt::Let(var, expr) => out.push(Stmt::Let(*var, with_operands(expr, now))),
+            Stmt::Store(place, var) => {
+                let (var, ty) = (now(*var), program.vars[*var]);
+                known.retain(|known| are_apart((&known.0, known.1), (place, ty)));
+                if ty.lanes == 1 || place.lane_stride != 0 {
+                    known.push((place.clone(), ty, var));
+                }
+                out.push(Stmt::Store(place.clone(), var));
+            }
+            Stmt::For(_) | Stmt::Bind(_) | Stmt::If(_) | Stmt::Gemm(_) | Stmt::Pack(_) | Stmt::Call(_) => {
+                out.push(stmt.clone());
+            }
+        }
+    }
+    out
+}
