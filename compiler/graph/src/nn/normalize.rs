@@ -12,7 +12,8 @@ impl Tensor<'_> {
     #[track_caller]
     pub fn softmax(self, axis: isize) -> Self {
         let weights = (self - self.max_keepdims([axis]).stop_gradient()).exp();
-        weights / weights.sum_keepdims([axis])
+        // The sum is at least 1, so its reciprocal is safe, and there is one for all elements.
+        weights * weights.sum_keepdims([axis]).recip()
     }
 
     /// The logarithm of [`Tensor::softmax`], `x_i - log Σ_j e^x_j`, accurate also where the softmax rounds to 0.
