@@ -195,12 +195,16 @@ fn a_result_that_the_given_up_argument_is_still_needed_for_is_copied_at_the_end(
       return %y, %z
     }";
     assert_eq!(copies(behind), ["copy_result"]);
-    // And what is given back as it was given stays beside it.
+}
+
+#[test]
+fn a_copy_at_the_end_is_made_in_the_loop_that_computes_what_is_copied() {
+    // What is given back as it was given is loaded before it is stored over.
     let returned = "func @f(%w: f64[40], %x: f64[40]) -> (f64[40], f64[40]) {
       %y = add %w, %x : f64[40]
       return %w, %y
     }";
-    assert_eq!(copies(returned), ["copy_result"]);
+    assert!(copies(returned).is_empty());
 }
 
 #[test]
