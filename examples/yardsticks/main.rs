@@ -28,7 +28,8 @@ use workloads::{ALL, Failure, Pair, program};
 /// Compiles the yardstick workloads with their gradients, checks what comes out, and measures it.
 ///
 /// `first ms` is the time from building the program to the first gradient in memory, of which tracing and compiling are `compile ms`; `min ms` and `median ms` are of
-/// later calls. `deviation` is the worst relative distance from the interpreter and from a computation in f64; the program exits with status 1 if one is too large.
+/// later calls. `deviation` is the worst relative distance from the interpreter and from a computation in f64; the program exits with status 1 if one is too large, or if
+/// the bits are not the same with one thread and with several.
 #[derive(Parser)]
 #[command(name = "yardsticks")]
 struct Arguments {

@@ -23,7 +23,7 @@ pub(crate) struct Settings {
 
 /// Compiles and runs a workload, checks what comes out, and measures it.
 ///
-/// The first call is also the one that is checked: no call comes before it, as a user has none.
+/// The first call is also the one that is checked: no call comes before it, as a user has none. Its bits are to be those of another number of threads, and of the last call.
 ///
 /// # Errors
 /// If the workload cannot be compiled or run, or a result is wrong.
@@ -50,6 +50,17 @@ pub(crate) fn measure(pair: &Pair, settings: &Settings) -> Result<Row, Failure> 
         agreement = Some(found);
     }
     let before = settings.check.then(|| fingerprint(&results)).transpose()?;
+    let threads = match settings.options.threads {
+        0 => std::thread::available_parallelism()?.get(),
+        threads => threads,
+    };
+    if let Some(before) = before {
+        let other = if threads == 1 { 2 } else { 1 };
+        let results = compile(&module, function, &options.threads(other))?.run(&arguments)?;
+        if fingerprint(&results)? != before {
+            return Err(format!("the results with {threads} and with {other} threads differ").into());
+        }
+    }
     results.iter_mut().try_for_each(spoil)?;
     let times = steady(&executable, &arguments, &mut results, settings.repeats)?;
     if let Some(before) = before
@@ -69,10 +80,7 @@ pub(crate) fn measure(pair: &Pair, settings: &Settings) -> Result<Row, Failure> 
         phases: phases(trace, &report),
         kernels: report.kernels,
         arena_bytes: report.arena_bytes,
-        threads: match settings.options.threads {
-            0 => std::thread::available_parallelism()?.get(),
-            threads => threads,
-        },
+        threads,
         agreement,
     })
 }
