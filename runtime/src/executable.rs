@@ -5,13 +5,13 @@
 //! each is made once and a call allocates nothing; what a burst of more callers needed is freed when they return.
 
 use std::fmt;
-use std::num::NonZero;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::abi::{EntryFn, TableLayout};
 use crate::bound::Bound;
 use crate::error::CallError;
 use crate::memory::AlignedBytes;
+use crate::pool;
 use crate::signature::{Role, Signature};
 use crate::tensor::Tensor;
 use crate::view::{ArgMut, ArgRef};
@@ -141,7 +141,8 @@ impl Executable {
             outputs: signature.outputs.len(),
             constants: constants.len(),
         };
-        let spare_limit = std::thread::available_parallelism().map_or(1, NonZero::get);
+        // Asking the system takes longer than compiling a small function; the pool asks once.
+        let spare_limit = pool::workers(0);
         let spare = Mutex::new(Vec::with_capacity(spare_limit));
         let program = Program { signature, entry, constants, arena_bytes, layout, spare, spare_limit, _code: code };
         Self { program: Arc::new(program) }

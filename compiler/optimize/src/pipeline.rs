@@ -1,6 +1,6 @@
 //! Pipelines: which passes run, in which order, how often.
 //!
-//! A pipeline is a list. It is repeated until a whole round changes nothing, because one pass opens the way for
+//! A pipeline is a list. It is repeated until each of its passes in turn changes nothing, because one pass opens the way for
 //! another (merging two equal values makes the arms of a `select` equal); the number of rounds has a limit, and
 //! [`Optimized::stop`] says which of the two ended the run.
 //!
@@ -87,7 +87,7 @@ impl Default for PipelineOptions<'_> {
 /// Why a run of a pipeline ended.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Stop {
-    /// The last round changed nothing: another one would not either.
+    /// No pass changes anything any more.
     Unchanged,
     /// All rounds allowed were run, and the last one still changed something.
     Rounds,
@@ -135,21 +135,22 @@ pub fn run_pipeline(
     let end = first_round_end(pipeline, options.limit)?;
     let mut current = Cow::Borrowed(module.function(func));
     let (mut rounds, mut stop) = (0, Stop::Rounds);
-    while rounds < options.rounds {
+    // Passes in a row that changed nothing: if those are all there are, each has seen the function as it is.
+    let mut idle = 0;
+    while rounds < options.rounds && stop == Stop::Rounds {
         rounds += 1;
-        let mut changed = false;
         for pass in &pipeline[..end.unwrap_or(pipeline.len())] {
             let after = run_pass(module, func, pass, &current, options.verify_between, observer)?;
-            changed |= !same_function(&current, &after);
+            idle = if same_function(&current, &after) { idle + 1 } else { 0 };
             current = Cow::Owned(after);
+            if end.is_none() && idle >= pipeline.len() {
+                break;
+            }
         }
         if end.is_some() {
             stop = Stop::Limit;
-            break;
-        }
-        if !changed {
+        } else if idle >= pipeline.len() {
             stop = Stop::Unchanged;
-            break;
         }
     }
     let assembled = if same_types(module.function(func), &current) {

@@ -4,7 +4,6 @@
 //! the number of threads.
 
 use std::cmp::Reverse;
-use std::num::NonZero;
 use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -58,8 +57,7 @@ pub(super) fn compile(
     let sizes = functions.iter().map(|pending| pending.function.dfg.num_insts());
     let is_worth_threads = functions.len() >= MIN_FUNCTIONS && sizes.sum::<usize>() >= MIN_INSTRUCTIONS;
     // The runtime may have more threads than there are cores; compiling only suffers from that.
-    let cores = thread::available_parallelism().map_or(1, NonZero::get);
-    let threads = if is_worth_threads { pool::workers(threads).min(cores).min(functions.len()) } else { 1 };
+    let threads = if is_worth_threads { pool::workers(threads).min(pool::workers(0)).min(functions.len()) } else { 1 };
     let mut queue: Vec<(usize, Pending)> = functions.into_iter().enumerate().collect();
     // The largest first, so that none is left over for one thread at the end.
     queue.sort_by_key(|(_, pending)| Reverse(pending.function.dfg.num_insts()));

@@ -47,7 +47,7 @@ use crate::remove_dead::{remove_dead_stores, remove_unused_buffers};
 use crate::step::Step;
 
 use buffers::{Buffers, Copy, Location, Names, Places, root};
-use tiles::Tiling;
+use tiles::{Tiling, aliases};
 
 /// Lowers a verified function without calls, split into regions by `plan`.
 ///
@@ -133,11 +133,12 @@ impl Session {
             tilings.iter().flat_map(|tiling| &tiling.local).map(|(&value, &elements)| (value, elements)).collect();
         let mut buffers = Buffers::assign(function, plan, places, &local, (&mut self.buffers, &mut self.program))?;
         let mut groups = plan.tiles.iter().zip(&tilings).peekable();
+        let aliases = aliases(function);
         let mut steps = Vec::new();
         let mut next = 0;
         while let Some(region) = plan.regions.get(next) {
             if let Some((group, tiling)) = groups.next_if(|(group, _)| group.regions.start == next) {
-                steps.extend(self.tiles(function, plan, (group, tiling), &mut buffers)?);
+                steps.extend(self.tiles(function, plan, (group, tiling), &aliases, &mut buffers)?);
                 next = group.regions.end;
                 continue;
             }

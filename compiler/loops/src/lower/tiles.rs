@@ -127,14 +127,28 @@ fn block(function: &Function, value: Value, axes: &[Option<usize>], tiles: &[usi
     Some(extents)
 }
 
+/// The names that values have under other shapes.
+pub(super) type Aliases = BTreeMap<Value, Vec<Value>>;
+
+/// All that a function has: found once, and not by each of its groups.
+pub(super) fn aliases(function: &Function) -> Aliases {
+    let mut aliases = Aliases::new();
+    for &value in function.insts().iter().flat_map(|&inst| function.inst_results(inst)) {
+        let origin = root(function, value);
+        if origin != value {
+            aliases.entry(origin).or_default().push(value);
+        }
+    }
+    aliases
+}
+
 /// What all levels of a group's loops share.
 struct Group<'a> {
     function: &'a Function,
     plan: &'a Plan,
     group: &'a TileGroup,
     tiling: &'a Tiling,
-    /// The names that local values have under other shapes.
-    aliases: BTreeMap<Value, Vec<Value>>,
+    aliases: &'a Aliases,
 }
 
 /// The tile that the loops opened so far lead to.
@@ -152,15 +166,9 @@ impl Session {
         function: &Function,
         plan: &Plan,
         (group, tiling): (&TileGroup, &Tiling),
+        aliases: &Aliases,
         buffers: &mut Buffers,
     ) -> Result<Vec<Step>, Error> {
-        let mut aliases: BTreeMap<Value, Vec<Value>> = BTreeMap::new();
-        for &value in function.insts().iter().flat_map(|&inst| function.inst_results(inst)) {
-            let origin = root(function, value);
-            if origin != value && tiling.local.contains_key(&origin) {
-                aliases.entry(origin).or_default().push(value);
-            }
-        }
         let group = Group { function, plan, group, tiling, aliases };
         let slots: usize = tiling.dims[0].iter().map(|segment| segment.chunks).sum();
         let mut tile = Tile::default();

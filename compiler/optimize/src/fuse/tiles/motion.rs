@@ -23,10 +23,7 @@ pub(super) fn reads(
     region: &FusionRegion,
     dim: Option<TileRole>,
 ) -> Option<Vec<Read>> {
-    let mut own = EntitySet::new();
-    for &inst in &region.members {
-        own.extend(function.inst_results(inst).iter().copied());
-    }
+    let own = &region.members;
     let mut walk = Walk { function, stored, own, seen: HashSet::new(), work: Vec::new(), found: Vec::new() };
     match (region.kind, dim) {
         (RegionKind::Loop, Some(TileRole::Folded(number))) => {
@@ -52,14 +49,12 @@ pub(super) fn reads(
 /// The reductions of a region that no other reduction of it reads.
 #[must_use]
 pub fn roots(function: &Function, stored: &EntitySet<Value>, region: &FusionRegion) -> Vec<Inst> {
-    let mut own = EntitySet::new();
-    own.extend(region.members.iter().copied());
-    let mut seen = EntitySet::new();
+    let mut seen = HashSet::new();
     let mut found = Vec::new();
     let mut work = region.outputs.clone();
     while let Some(value) = work.pop() {
         let Some(inst) = function.def_inst(value) else { continue };
-        let in_memory = stored.contains(value) && !own.contains(inst);
+        let in_memory = stored.contains(value) && region.members.binary_search(&inst).is_err();
         if in_memory || matches!(role(function, inst), Role::Array | Role::Alias) || !seen.insert(inst) {
             continue;
         }
@@ -88,7 +83,8 @@ pub(super) fn folded_extents(function: &Function, inst: Inst) -> Vec<usize> {
 struct Walk<'a> {
     function: &'a Function,
     stored: &'a EntitySet<Value>,
-    own: EntitySet<Value>,
+    /// The members of the region, in order.
+    own: &'a [Inst],
     seen: HashSet<(Value, Option<usize>)>,
     work: Vec<(Value, Option<usize>)>,
     found: Vec<Read>,
@@ -108,10 +104,10 @@ impl Walk<'_> {
 
     fn visit(&mut self, value: Value, axis: Option<usize>) {
         let function = self.function;
-        let is_stored = self.stored.contains(value) && !self.own.contains(value);
+        let is_stored = |inst| self.stored.contains(value) && self.own.binary_search(&inst).is_err();
         let in_memory = function
             .def_inst(value)
-            .is_none_or(|inst| is_stored || matches!(role(function, inst), Role::Array | Role::Alias));
+            .is_none_or(|inst| is_stored(inst) || matches!(role(function, inst), Role::Array | Role::Alias));
         if in_memory {
             let read = self.root(value, axis);
             if self.seen.insert(read) {
