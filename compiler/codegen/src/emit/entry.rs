@@ -1,6 +1,6 @@
 //! The entry: loops and branches between kernels, and which kernels and loops are functions.
 //!
-//! A kernel inside a loop is emitted in place if it is small, since a call and the pointers to its buffers would take longer than what it does. The
+//! A kernel inside a loop is emitted in place if it is small and does little, since a call and the pointers to its buffers would take as long as what it does. The
 //! others are functions, which the counters of the loops around are passed to. So are parallel loops that are in no other ([`parallel`](super::parallel)); inside one
 //! everything is as in the entry.
 
@@ -21,6 +21,9 @@ use crate::error::Error;
 
 /// The most statements of a kernel that is emitted in place.
 const SMALL: usize = 48;
+
+/// The most statements that a kernel emitted in place runs: beside more of them a call is nothing, and functions are compiled side by side.
+const LITTLE: u64 = 2048;
 
 /// The most statements emitted in place of a program: the time to compile a function grows faster than its size.
 const MAX_IN_PLACE: usize = 1024;
@@ -55,7 +58,8 @@ impl<'a> Functions<'a> {
             match step {
                 Step::Kernel(kernel) => {
                     let size = size_in_place(&kernel.body).filter(|&size| path.repeated && size <= SMALL);
-                    match size.filter(|size| self.in_place + size <= MAX_IN_PLACE) {
+                    let size = size.filter(|size| self.in_place + size <= MAX_IN_PLACE);
+                    match size.filter(|_| statements_run(&kernel.body) <= LITTLE) {
                         Some(size) => self.in_place += size,
                         None => self.kernels.push(path.surround(kernel)),
                     }
@@ -112,6 +116,19 @@ fn size_in_place(body: &[Stmt]) -> Option<usize> {
             Stmt::Gemm(_) | Stmt::Pack(_) | Stmt::Call(_) => None,
         })
         .sum()
+}
+
+/// The number of statements that one run of a kernel runs, conditions taken to hold.
+fn statements_run(body: &[Stmt]) -> u64 {
+    let of = |stmt: &Stmt| match stmt {
+        Stmt::Let(..) | Stmt::Store(..) | Stmt::Bind(_) | Stmt::Gemm(_) | Stmt::Pack(_) | Stmt::Call(_) => 1,
+        Stmt::For(inner) => {
+            let iterations = inner.extent.max(0).checked_div(inner.step).unwrap_or(0).unsigned_abs();
+            iterations.saturating_mul(statements_run(&inner.body))
+        }
+        Stmt::If(inner) => statements_run(&inner.body),
+    };
+    body.iter().map(of).fold(0, u64::saturating_add)
 }
 
 /// The functions that the entry, or the body of a parallel loop, may call.
@@ -309,5 +326,31 @@ impl Entry<'_, '_> {
     fn scalar(&mut self, dtype: DType, place: &Place) -> Result<Value, Error> {
         self.emitter.load_bases(&[place.buffer])?;
         self.emitter.load(VarType::scalar(dtype), place)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use pullback_loops::parse_program;
+
+    use super::*;
+
+    /// The names of the kernels that are functions.
+    fn functions(steps: &str) -> Vec<String> {
+        let buffers = "buffer %x : f32[4096] input 0 buffer %y : f32[4096] output 0";
+        let program = parse_program(&format!("program @f {{ {buffers} arena 0 {steps} }}")).unwrap();
+        Functions::of(&program).kernels.iter().map(|kernel| kernel.inner.name.to_string()).collect()
+    }
+
+    #[test]
+    fn a_kernel_in_a_loop_is_emitted_in_place_if_it_does_little() {
+        let kernel = |name: &str, index: u32, elements: u32| {
+            let body = format!("v{index} = load %x[i{index}] : f32 store %y[i{index}], v{index}");
+            format!("kernel @{name} \"\" {{ for i{index} = 0 to {elements} step 1 {{ {body} }} }}")
+        };
+        let (little, much) = (kernel("little", 1, 8), kernel("much", 2, 4096));
+        assert_eq!(functions(&format!("{little} {much}")), ["little", "much"]);
+        assert_eq!(functions(&format!("loop i0 = 0 to 3 {{ {little} {much} }}")), ["much"]);
     }
 }

@@ -20,11 +20,9 @@ use pullback_runtime::pool;
 use super::fold_loads::fold_loads;
 use crate::error::Error;
 
-/// The fewest functions that are compiled on several threads.
-const MIN_FUNCTIONS: usize = 4;
-
-/// The fewest instructions that are: they take some milliseconds, where starting a thread takes a tenth of one.
-const MIN_INSTRUCTIONS: usize = 2000;
+/// The fewest instructions, those of the largest function not counted, that are worth another thread: they take a millisecond, where starting a thread takes
+/// a tenth of one.
+const MIN_INSTRUCTIONS: usize = 400;
 
 /// A function to be compiled.
 pub(super) struct Pending {
@@ -54,8 +52,8 @@ pub(super) fn compile(
     threads: usize,
     asm: bool,
 ) -> Vec<(Pending, Result<Machine, Error>)> {
-    let sizes = functions.iter().map(|pending| pending.function.dfg.num_insts());
-    let is_worth_threads = functions.len() >= MIN_FUNCTIONS && sizes.sum::<usize>() >= MIN_INSTRUCTIONS;
+    let sizes = || functions.iter().map(|pending| pending.function.dfg.num_insts());
+    let is_worth_threads = sizes().sum::<usize>() - sizes().max().unwrap_or(0) >= MIN_INSTRUCTIONS;
     // The runtime may have more threads than there are cores; compiling only suffers from that.
     let threads = if is_worth_threads { pool::workers(threads).min(pool::workers(0)).min(functions.len()) } else { 1 };
     let mut queue: Vec<(usize, Pending)> = functions.into_iter().enumerate().collect();
