@@ -26,7 +26,7 @@ pub mod tolerance;
 
 use pullback_interp::Array;
 use pullback_ir::{Elements, parse_module};
-use pullback_loops::{Program, Verified, contract_mul_add, interpret, lower, parse_program, verify};
+use pullback_loops::{Program, Verified, contract_mul_add, interpret, join_kernels, lower, parse_program, verify};
 use pullback_optimize::fuse::{Cutting, FuseOptions, Fusion, fuse};
 use pullback_optimize::passes::{expand_operations, inline_regions};
 
@@ -56,7 +56,7 @@ pub fn case(text: &str, mood: Mood) -> Case {
     Case { module, func, inputs }
 }
 
-/// The loop program of a case without calls, verified; its text reads back to the same text.
+/// The loop program of a case without calls, contracted and with kernels joined or neither, verified; its text reads back to the same text.
 pub fn lowered(case: &Case, fusion: FuseOptions, contract: bool) -> Result<Verified<Program>, String> {
     let function = inline_regions(&case.module, case.function()).unwrap();
     let function = &expand_operations(&case.module, &function).unwrap();
@@ -64,6 +64,7 @@ pub fn lowered(case: &Case, fusion: FuseOptions, contract: bool) -> Result<Verif
     let mut program = lower(function, &plan).map_err(|error| format!("{error}\n{}", case.text()))?;
     if contract {
         contract_mul_add(&mut program);
+        join_kernels(&mut program).map_err(|error| format!("{error}\n{}", case.text()))?;
     }
     let text = program.to_string();
     let program = verify(program).map_err(|errors| format!("{errors}\n{}\n{text}", case.text()))?;
@@ -83,7 +84,7 @@ pub fn run_lowered(case: &Case, program: &Verified<Program>) -> Result<Vec<Array
     Ok(shapes.zip(results).map(|(shape, elements)| Array::new(shape, elements).unwrap()).collect())
 }
 
-/// Lowers a case with and without fusion and contraction and compares the results with the tensor interpreter's.
+/// Lowers a case with and without fusion, contraction and joining of kernels and compares the results with the tensor interpreter's.
 pub fn check(case: &Case) -> Result<(), String> {
     let case = case.inlined();
     let bounds = Bounds::of(&case);
