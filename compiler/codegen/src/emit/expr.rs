@@ -37,8 +37,7 @@ impl Emitter<'_, '_> {
                 if !ty.dtype.is_float() {
                     return self.bug(format!("a fused multiply-add of {}", ty.dtype));
                 }
-                let (a, b, c) = (self.operand(*a, ty)?, self.operand(*b, ty)?, self.operand(*c, ty)?);
-                Ok(self.math().fma(a, b, c))
+                self.mul_add(ty, [*a, *b, *c])
             }
             Expr::Compare(comparison, x, y) => self.compare(ty, *comparison, *x, *y),
             Expr::IsFinite(x) => {
@@ -62,6 +61,23 @@ impl Emitter<'_, '_> {
             Expr::Bitcast(x) => self.bitcast(ty, *x),
             Expr::ReduceLanes(kind, x) => self.reduce_lanes(ty, *kind, *x),
         }
+    }
+
+    /// `a · b + c`, where what was negated for it needs no instruction.
+    fn mul_add(&mut self, ty: VarType, operands: [Var; 3]) -> Result<Value, Error> {
+        let negated = operands.map(|var| self.negated.get(&var).copied());
+        let [a, b, c] = match negated {
+            [Some(a), None, None] => [a, operands[1], operands[2]],
+            [None, Some(b), None] => [operands[0], b, operands[2]],
+            [None, None, Some(c)] => [operands[0], operands[1], c],
+            _ => operands,
+        };
+        let (a, b, c) = (self.operand(a, ty)?, self.operand(b, ty)?, self.operand(c, ty)?);
+        Ok(match negated {
+            [Some(_), None, None] | [None, Some(_), None] => self.math().fnma(a, b, c),
+            [None, None, Some(_)] => self.math().fms(a, b, c),
+            _ => self.math().fma(a, b, c),
+        })
     }
 
     fn unary(&mut self, ty: VarType, op: Unary, x: Value) -> Result<Value, Error> {

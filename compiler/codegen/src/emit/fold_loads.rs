@@ -111,6 +111,7 @@ impl Pass {
 }
 
 #[cfg(test)]
+#[allow(clippy::panic, clippy::expect_used, reason = "tests")]
 mod tests {
     use cranelift_codegen::ir::{AbiParam, MemFlagsData, Signature, UserFuncName, types};
     use cranelift_codegen::isa::CallConv;

@@ -61,6 +61,8 @@ pub(super) struct Emitter<'a, 'f> {
     values: HashMap<Var, Value>,
     /// The variables that are constants. They are made anew wherever they are used, as an operand of the instruction if it can have one.
     pub(super) scalars: HashMap<Var, Scalar>,
+    /// Variables that are others negated for a multiply-add, to which the sign belongs. Elsewhere they are made anew.
+    pub(super) negated: HashMap<Var, Var>,
     pool: FunctionPool<'a>,
     /// What the code under construction is in, outermost first; the function itself at least.
     pub(super) scopes: Vec<Scope>,
@@ -135,10 +137,11 @@ impl<'a, 'f> Emitter<'a, 'f> {
             }
         };
         let externs = env.imports.math.for_function();
-        let (values, scalars, counters) = (HashMap::new(), HashMap::new(), HashMap::new());
+        let (values, scalars, negated, counters) = (HashMap::new(), HashMap::new(), HashMap::new(), HashMap::new());
         let (bases, scopes) = (BTreeMap::new(), vec![Scope::default()]);
         let pool = FunctionPool::new(env.pool, block, table, env.layout.pool_offset());
-        let emitter = Self { env, builder, externs, values, scalars, pool, scopes, counters, bases, table, local };
+        let emitter =
+            Self { env, builder, externs, values, scalars, negated, pool, scopes, counters, bases, table, local };
         Ok((emitter, rest))
     }
 
@@ -228,9 +231,15 @@ impl<'a, 'f> Emitter<'a, 'f> {
     }
 
     pub(super) fn value(&mut self, var: Var) -> Result<Value, Error> {
-        match (self.values.get(&var), self.scalars.get(&var)) {
-            (Some(&value), _) => Ok(value),
-            (None, Some(&scalar)) => self.constant(self.var_type(var)?, scalar),
+        if let Some(&value) = self.values.get(&var) {
+            return Ok(value);
+        }
+        match (self.scalars.get(&var).copied(), self.negated.get(&var).copied()) {
+            (Some(scalar), _) => self.constant(self.var_type(var)?, scalar),
+            (None, Some(opposite)) => {
+                let opposite = self.value(opposite)?;
+                Ok(self.math().neg(opposite))
+            }
             (None, None) => self.bug(format!("{var} is used before it is assigned")),
         }
     }
@@ -245,15 +254,31 @@ impl<'a, 'f> Emitter<'a, 'f> {
         self.value(var)
     }
 
+    /// Whether a variable was assigned.
+    fn is_assigned(&self, var: Var) -> bool {
+        self.values.contains_key(&var) || self.scalars.contains_key(&var) || self.negated.contains_key(&var)
+    }
+
+    /// Makes a float variable another one negated.
+    pub(super) fn assign_negated(&mut self, var: Var, opposite: Var) -> Result<(), Error> {
+        let (ty, found) = (self.var_type(var)?, self.var_type(opposite)?);
+        if ty != found || !ty.dtype.is_float() || !self.is_assigned(opposite) || self.is_assigned(var) {
+            return self.bug(format!("{var}, {}, is {opposite}, {}, negated", type_name(ty), type_name(found)));
+        }
+        self.negated.insert(var, opposite);
+        Ok(())
+    }
+
     pub(super) fn assign(&mut self, var: Var, value: Value) -> Result<(), Error> {
         let (expected, found) = (self.register_type(self.var_type(var)?)?, self.builder.func.dfg.value_type(value));
         if expected != found {
             return self.bug(format!("{var} is held as {expected} and was computed as {found}"));
         }
-        match (self.values.insert(var, value), self.scalars.contains_key(&var)) {
-            (None, false) => Ok(()),
-            (_, _) => self.bug(format!("{var} is assigned twice")),
+        if self.is_assigned(var) {
+            return self.bug(format!("{var} is assigned twice"));
         }
+        self.values.insert(var, value);
+        Ok(())
     }
 
     /// Makes a variable a constant.
@@ -263,10 +288,11 @@ impl<'a, 'f> Emitter<'a, 'f> {
         if scalar.dtype() != ty.dtype {
             return self.bug(format!("a constant of {} where one of {} is needed", scalar.dtype(), ty.dtype));
         }
-        match (self.scalars.insert(var, scalar), self.values.contains_key(&var)) {
-            (None, false) => Ok(()),
-            (_, _) => self.bug(format!("{var} is assigned twice")),
+        if self.is_assigned(var) {
+            return self.bug(format!("{var} is assigned twice"));
         }
+        self.scalars.insert(var, scalar);
+        Ok(())
     }
 
     /// The Cranelift type that holds a value of a type.

@@ -5,8 +5,8 @@
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{BlockArg, InstBuilder, Value, types};
-use pullback_ir::DType;
-use pullback_loops::{Bind, Expr, For, If, Stmt, VarType};
+use pullback_ir::{DType, Unary};
+use pullback_loops::{Bind, Expr, For, If, Stmt, Var, VarType};
 
 use super::kernel::{Counter, Emitter, type_name};
 use super::scopes::Scoped;
@@ -15,8 +15,11 @@ use crate::error::Error;
 impl Emitter<'_, '_> {
     /// Emits statements that `depth` loops are around.
     pub(super) fn statements(&mut self, body: &[Stmt], depth: usize) -> Result<(), Error> {
-        for statement in body {
+        for (number, statement) in body.iter().enumerate() {
             match statement {
+                Stmt::Let(var, Expr::Unary(Unary::Neg, x)) if is_for_product(*var, body.get(number + 1)) => {
+                    self.assign_negated(*var, *x)?;
+                }
                 Stmt::Let(var, Expr::Const(scalar)) => self.assign_constant(*var, *scalar)?,
                 Stmt::Let(var, expr) => {
                     let value = self.expr(self.var_type(*var)?, expr)?;
@@ -128,6 +131,11 @@ impl Emitter<'_, '_> {
         self.builder.switch_to_block(exit);
         Ok(results)
     }
+}
+
+/// Whether the statement behind a variable's is a multiply-add that reads it.
+fn is_for_product(var: Var, next: Option<&Stmt>) -> bool {
+    matches!(next, Some(&Stmt::Let(_, Expr::MulAdd(a, b, c))) if [a, b, c].contains(&var))
 }
 
 fn block_args(first: Option<Value>, rest: &[Value]) -> Vec<BlockArg> {

@@ -193,6 +193,17 @@ impl MathBuilder<'_, '_> {
         }
     }
 
+    /// `x * y - z`: one rounding when the target fuses, two otherwise.
+    pub fn fms(&mut self, x: Value, y: Value, z: Value) -> Value {
+        if self.fma {
+            let z = self.builder.ins().fneg(z);
+            self.builder.ins().fma(x, y, z)
+        } else {
+            let product = self.mul(x, y);
+            self.sub(product, z)
+        }
+    }
+
     /// `x * c + z`, as [`MathBuilder::fma`].
     pub fn fma_c(&mut self, x: Value, c: f64, z: Value) -> Value {
         let c = self.fconst(self.ty(x), c);
