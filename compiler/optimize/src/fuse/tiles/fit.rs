@@ -139,20 +139,39 @@ impl Former<'_> {
         extent.div_ceil((self.cutting.contraction_tile / self.touched_bytes(draft).max(1)).clamp(1, extent))
     }
 
-    /// Whether blocks of a contraction are large enough that what is loaded is used often, with so many bytes for a position of every dimension; true of
-    /// any other region.
-    pub(super) fn multiplies_well(&self, region: usize, roles: &[TileRole], extents: &[usize], bytes: usize) -> bool {
+    /// Whether blocks of a contraction are large enough that what is loaded is used often, with so many bytes stored for a position of every dimension, and so many
+    /// touched; true of any other region.
+    ///
+    /// A block of `m` rows reads the right operand once, `k · n` elements for `m · k · n` multiplications. From the second cache that is soon worth it; from the third, which
+    /// gives an element in the time of some tens of multiplications, it takes `min_streamed` rows.
+    pub(super) fn multiplies_well(
+        &self,
+        region: usize,
+        roles: &[TileRole],
+        extents: &[usize],
+        (bytes, touched): (usize, usize),
+    ) -> bool {
         let Some(Product { axes: (batch, free), sides: whole }) = self.facts[region].product else { return true };
-        let mut block = whole;
-        for (dim, (&role, &extent)) in roles.iter().zip(extents).enumerate() {
-            let tile = if dim + 1 < extents.len() { 1 } else { self.cutting.contraction_tile / bytes.max(1) };
-            let side = match role {
-                TileRole::Axis(axis) if axis < batch => continue,
-                TileRole::Axis(axis) => usize::from(axis >= batch + free),
-                TileRole::Folded(_) => 2,
-            };
-            block[side] = block[side] / extent.max(1) * tile.clamp(1, extent.max(1));
-        }
-        block.iter().zip(whole).all(|(&block, whole)| block >= whole.min(self.cutting.min_block))
+        let element = self.regions[region].outputs.first().map_or(0, |&value| self.function.ty(value).dtype.bytes());
+        let block = |bytes: usize| {
+            let mut block = whole;
+            for (dim, (&role, &extent)) in roles.iter().zip(extents).enumerate() {
+                let tile = if dim + 1 < extents.len() { 1 } else { self.cutting.contraction_tile / bytes.max(1) };
+                let side = match role {
+                    TileRole::Axis(axis) if axis < batch => continue,
+                    TileRole::Axis(axis) => usize::from(axis >= batch + free),
+                    TileRole::Folded(_) => 2,
+                };
+                block[side] = block[side] / extent.max(1) * tile.clamp(1, extent.max(1));
+            }
+            block
+        };
+        let large = block(bytes).iter().zip(whole).all(|(&block, whole)| block >= whole.min(self.cutting.min_block));
+        let [rows, columns, steps] = block(touched);
+        let comes_from_far = |extent: usize| extent * steps * element > self.cutting.max_whole;
+        let is_long = |extent: usize, whole: usize| extent >= whole.min(self.cutting.min_streamed);
+        large
+            && (is_long(rows, whole[0]) || !comes_from_far(columns))
+            && (is_long(columns, whole[1]) || !comes_from_far(rows))
     }
 }

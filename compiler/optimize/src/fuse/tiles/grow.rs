@@ -212,7 +212,7 @@ impl<'a> Former<'a> {
         let moves = self.moves(seed, &roles)?;
         let fits = self.may_accumulate(&draft, seed, &roles)
             && self.may_multiply(&draft, seed, &moves)
-            && self.multiplies_well(seed, &roles, &draft.extents, 1);
+            && self.multiplies_well(seed, &roles, &draft.extents, (1, 1));
         fits.then_some(())?;
         self.join(&mut draft, seed, roles, &moves);
         Some(draft)
@@ -336,9 +336,14 @@ impl<'a> Former<'a> {
         if bytes > self.max_position(draft, region) {
             return Err(None);
         }
+        let is_new = |value: &Value| !draft.axes.contains_key(value) && !draft.shared.contains_key(value);
+        let shared = moves.iter().filter(|(value, axes)| is_new(value) && axes.iter().all(Option::is_some));
+        let read: usize = shared.map(|(&value, _)| self.function.ty(value).bytes() / positions).sum();
+        let touched = self.touched_bytes(draft) + bytes - self.position_bytes(draft) + read;
         let joining = (region, roles.clone());
         let mut members = draft.members.iter().chain([&joining]);
-        let large = members.all(|(region, roles)| self.multiplies_well(*region, roles, &draft.extents, bytes));
+        let large =
+            members.all(|(region, roles)| self.multiplies_well(*region, roles, &draft.extents, (bytes, touched)));
         if large { Ok((roles, moves)) } else { Err(Some(fit::SMALL_BLOCKS)) }
     }
 

@@ -60,6 +60,8 @@ pub struct Cutting {
     pub max_packed: usize,
     /// Rows, columns and steps of the block of a contraction that a tile is, at least, unless the whole has fewer: so often is used what is loaded.
     pub min_block: usize,
+    /// Rows of such a block, or columns, at least, if what all blocks read of the other operand comes from the third cache: they wait for it otherwise.
+    pub min_streamed: usize,
     /// Bytes of a tile's values: with those that share a place taken off they stay in the second cache beside what they are computed from.
     pub tile: usize,
     /// The same with matrix products, which use what they load more often the larger the tile is.
@@ -77,6 +79,7 @@ impl Default for Cutting {
             max_whole: 512 << 10,
             max_packed: 8 << 20,
             min_block: 16,
+            min_streamed: 32,
             tile: 256 << 10,
             contraction_tile: 768 << 10,
             parallel_work: 200_000,
@@ -93,6 +96,7 @@ impl Cutting {
         max_whole: usize::MAX,
         max_packed: usize::MAX,
         min_block: 1,
+        min_streamed: 1,
         tile: 64,
         contraction_tile: 256,
         parallel_work: 0,
