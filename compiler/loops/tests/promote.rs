@@ -343,3 +343,26 @@ fn large_loops_stay_as_they_are() {
     let program = looped("", "", body);
     assert_eq!((check(&program), promoted(&program).to_string()), (0, program.to_string()));
 }
+
+#[test]
+fn large_loops_in_which_vectors_would_become_scalars_stay_as_they_are() {
+    // Two vectors of the state that have an element in common, or none, and additions.
+    let program = |other: usize, additions: usize| {
+        let add = |number: usize| format!("      v{} = add v{}, v2 : f64x2\n", 100 + number, 99 + number);
+        let additions: String =
+            (1..=additions).map(add).chain([format!("      store %s[0], v{}", 100 + additions)]).collect();
+        looped(
+            "",
+            "",
+            &format!(
+                "    kernel @a \"a\" {{
+      v1 = load %s[0] : f64x2
+      v2 = load %s[{other}] : f64x2
+      v100 = add v1, v2 : f64x2
+{additions}
+    }}"
+            ),
+        )
+    };
+    assert_eq!([check(&program(1, 250)), check(&program(1, 350)), check(&program(2, 350))], [1, 0, 1]);
+}

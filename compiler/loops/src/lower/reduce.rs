@@ -372,15 +372,11 @@ impl Runner<'_> {
         while block * BLOCK < trips {
             block *= BLOCK;
         }
+        let (index, params) = eval.nest.open(trips / block * block * step, block * step, &inits);
         let inner = Count { trips: block, ..count };
-        let totals = if trips / block == 1 {
-            self.counted(eval, inner, base.clone(), body)?
-        } else {
-            let (index, params) = eval.nest.open(trips / block * block * step, block * step, &inits);
-            let sums = self.counted(eval, inner, base.plus(&Affine::counter(index), 1), body)?;
-            let nexts = combine_all(&mut eval.nest, self.fold, &params, &sums);
-            eval.nest.close(&nexts)
-        };
+        let sums = self.counted(eval, inner, base.plus(&Affine::counter(index), 1), body)?;
+        let nexts = combine_all(&mut eval.nest, self.fold, &params, &sums);
+        let totals = eval.nest.close(&nexts);
         let rest = Count { trips: trips % block, ..count };
         if rest.trips == 0 {
             return Ok(totals);

@@ -10,7 +10,7 @@
 //!    to the next (`forward`); sums with zeros that padding made fall away (`simplify`).
 //!
 //! Stores that nobody reads and the buffers they were to then disappear (`remove_dead`), and memory is planned anew. A loop that is parallel, with calls, with
-//! conditions around kernels, or too large when written out stays as it is; loops are looked at from the innermost out.
+//! conditions around kernels, or too large when written out, the more so as scalars, stays as it is; loops are looked at from the innermost out.
 //!
 //! Before and after: a verified program with the same results to the last bit (what is neither stored nor loaded is neither rounded nor reordered).
 //! It relies on buffers being apart: what shares memory in the arena is decided by the plan alone, which is made again.
@@ -33,6 +33,9 @@ use crate::step::{Loop, Step};
 
 /// The most statements of an iteration, written out: Cranelift's time grows faster than the size of a function.
 const MAX_STATEMENTS: usize = 1500;
+
+/// The most statements of an iteration whose vectors had to become scalars: beyond, more is lost by that than saved by passing values in variables.
+const MAX_SPLIT: usize = 600;
 
 /// Turns loops of few statements into single kernels that keep their state in variables.
 ///
@@ -93,7 +96,11 @@ fn promoted(program: &mut Program, around: &Loop) -> Option<Kernel> {
         _ => format!("loop of {} kernels", kernels.len()),
     };
     let body = unroll::unroll(program, kernels.iter().flat_map(|kernel| &kernel.body));
+    let vectors = body.len();
     let body = lanes::split_vectors(program, body);
+    if body.len() > vectors && body.len() > MAX_SPLIT {
+        return None;
+    }
     let forward::Promoted { before, carried, body, after } = forward::forward(program, around.index, body);
     let inner = For { index: around.index, extent: around.extent, step: 1, carried, body };
     let body = before.into_iter().chain([Stmt::For(Box::new(inner))]).chain(after).collect();
