@@ -13,6 +13,8 @@ pub struct Pass {
     pub name: &'static str,
     /// One line for `--help` and listings.
     pub about: &'static str,
+    /// Whether it may change a function: a look at the instructions, where `run` would make a copy of them. What it says no to, `run` leaves as it is.
+    pub may_change: fn(&Function) -> bool,
     /// The transformation.
     pub run: fn(&Verified<Module>, &Function) -> Result<Function, Error>,
 }

@@ -141,8 +141,8 @@ pub fn run_pipeline(
         rounds += 1;
         for pass in &pipeline[..end.unwrap_or(pipeline.len())] {
             let after = run_pass(module, func, pass, &current, options.verify_between, observer)?;
-            idle = if same_function(&current, &after) { idle + 1 } else { 0 };
-            current = Cow::Owned(after);
+            idle = if after.as_ref().is_none_or(|after| same_function(&current, after)) { idle + 1 } else { 0 };
+            current = after.map_or(current, Cow::Owned);
             if end.is_none() && idle >= pipeline.len() {
                 break;
             }
@@ -185,6 +185,7 @@ fn first_round_end(pipeline: &[&Pass], limit: Option<Limit<'_>>) -> Result<Optio
     }
 }
 
+/// What a pass makes of a function, unless it has nothing to change.
 fn run_pass(
     module: &Verified<Module>,
     func: FuncId,
@@ -192,8 +193,12 @@ fn run_pass(
     before: &Function,
     verify_after: bool,
     observer: &mut Observer<'_>,
-) -> Result<Function, Error> {
+) -> Result<Option<Function>, Error> {
     let start = Instant::now();
+    if !(pass.may_change)(before) {
+        observer(pass, before, before, start.elapsed());
+        return Ok(None);
+    }
     let after = (pass.run)(module, before)?;
     observer(pass, before, &after, start.elapsed());
     if verify_after {
@@ -202,7 +207,7 @@ fn run_pass(
         }
         assemble(module, func, after.clone()).map_err(|message| Error::bug(pass.name, message))?;
     }
-    Ok(after)
+    Ok(Some(after))
 }
 
 const CHANGED_TYPES: &str = "the types of the parameters or results changed";

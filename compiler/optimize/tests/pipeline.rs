@@ -4,7 +4,7 @@
 mod common;
 
 use common::{assert_same, function, module, text};
-use pullback_ir::print::{PrintOptions, module_to_string};
+use pullback_ir::print::{PrintOptions, function_to_string, module_to_string};
 use pullback_ir::rewrite::{ValueMap, copy_inst, copy_params};
 use pullback_ir::{Builder, DType, Function, Module, Type, Verified};
 use pullback_optimize::passes::simplify_algebra::simplify;
@@ -144,6 +144,7 @@ fn a_limit_cuts_the_pipeline_before_or_after_a_pass() {
 static BREAK_RESULTS: Pass = Pass {
     name: "break_results",
     about: "a pass with a mistake",
+    may_change: |_| true,
     run: |module, function| {
         let b = Builder::new(module, &function.name);
         let x = b.param("x", Type::scalar(DType::F64));
@@ -177,10 +178,44 @@ fn a_pass_that_changes_the_result_types_of_a_function_without_callers_is_blamed_
     }
 }
 
+#[test]
+fn a_pass_that_has_nothing_to_change_is_told_of_and_not_run() {
+    static IDLE: Pass = Pass { name: "idle", about: "has nothing to change", may_change: |_| false, ..BREAK_RESULTS };
+    let (before, id) = function("(%x: f32) -> f32 { return %x }");
+    let mut told = Vec::new();
+    let options = PipelineOptions::default();
+    let done =
+        run_pipeline(&before, id, &[&IDLE, &FOLD_CONSTANTS], &options, &mut |pass, _, _, _| told.push(pass.name));
+    assert_eq!((done.unwrap().stop, &told[..]), (Stop::Unchanged, &["idle", "fold_constants"][..]));
+}
+
+#[test]
+fn what_a_pass_says_that_it_does_not_change_it_leaves_as_it_is() {
+    let layer = module(LAYER);
+    let optimized = optimize(&layer, layer.find("main").unwrap()).unwrap().module;
+    let (mut changed, mut left) = (0, 0);
+    for module in [&layer, &optimized] {
+        let id = module.find("main").unwrap();
+        for pass in ALL {
+            let before = module.function(id);
+            let after = (pass.run)(module, before).unwrap();
+            if (pass.may_change)(before) {
+                changed += 1;
+            } else {
+                left += 1;
+                let [before, after] = [before, &after].map(|f| function_to_string(module, f, PrintOptions::default()));
+                assert_eq!(before, after, "{}", pass.name);
+            }
+        }
+    }
+    assert!(changed >= ALL.len() && left >= ALL.len() / 2, "{changed} may have changed, {left} did not");
+}
+
 /// Never reaches a fix-point.
 static GROW: Pass = Pass {
     name: "grow",
     about: "wraps the result once more",
+    may_change: |_| true,
     run: |module, function| {
         let b = Builder::new(module, &function.name);
         let mut map = ValueMap::new();

@@ -29,8 +29,12 @@ use crate::passes::part::Part;
 use crate::regions::at_every_level;
 
 /// The pass.
-pub static ASSEMBLE_SUMS: Pass =
-    Pass { name: "assemble_sums", about: "write sums of padded arrays in pieces that do not overlap", run };
+pub static ASSEMBLE_SUMS: Pass = Pass {
+    name: "assemble_sums",
+    about: "write sums of padded arrays in pieces that do not overlap",
+    may_change: |_| true,
+    run,
+};
 
 fn run(module: &Verified<Module>, function: &Function) -> Result<Function, Error> {
     at_every_level(ASSEMBLE_SUMS.name, module, function, &mut |level| run_level(module, level))

@@ -25,8 +25,12 @@ use crate::regions::at_every_level;
 use crate::rules::views::{inverse, is_increasing, picked};
 
 /// The pass.
-pub static CHANNELS_LAST: Pass =
-    Pass { name: "channels_last", about: "give images between convolutions their features innermost", run };
+pub static CHANNELS_LAST: Pass = Pass {
+    name: "channels_last",
+    about: "give images between convolutions their features innermost",
+    may_change: |_| true,
+    run,
+};
 
 /// Features of a result from which on they fill vectors.
 const MIN_FEATURES: usize = 8;

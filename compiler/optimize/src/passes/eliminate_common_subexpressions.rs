@@ -26,8 +26,12 @@ use crate::regions::at_every_level;
 use crate::rules::logic::mirrored;
 
 /// The pass.
-pub static ELIMINATE_COMMON_SUBEXPRESSIONS: Pass =
-    Pass { name: "eliminate_common_subexpressions", about: "compute equal expressions once", run };
+pub static ELIMINATE_COMMON_SUBEXPRESSIONS: Pass = Pass {
+    name: "eliminate_common_subexpressions",
+    about: "compute equal expressions once",
+    may_change: |_| true,
+    run,
+};
 
 fn run(module: &Verified<Module>, function: &Function) -> Result<Function, Error> {
     at_every_level(ELIMINATE_COMMON_SUBEXPRESSIONS.name, module, function, &mut |level| run_level(module, level))

@@ -22,7 +22,7 @@ use crate::pass::{Error, Pass};
 
 /// The pass.
 pub static ELIMINATE_DEAD_CODE: Pass =
-    Pass { name: "eliminate_dead_code", about: "remove what no result depends on", run };
+    Pass { name: "eliminate_dead_code", about: "remove what no result depends on", may_change: |_| true, run };
 
 fn run(module: &Verified<Module>, function: &Function) -> Result<Function, Error> {
     let live = Liveness::of(function);

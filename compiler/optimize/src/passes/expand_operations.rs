@@ -31,6 +31,7 @@ use crate::regions::at_every_level;
 pub static EXPAND_OPERATIONS: Pass = Pass {
     name: "expand_operations",
     about: "take apart operations that are compositions of others",
+    may_change: has_compositions,
     run: expand_operations,
 };
 
@@ -39,10 +40,14 @@ pub static EXPAND_OPERATIONS: Pass = Pass {
 /// # Errors
 /// [`Error::TooLarge`] if the tensor of the windows of an operation has more axes or elements than a tensor may have.
 pub fn expand_operations(module: &Verified<Module>, function: &Function) -> Result<Function, Error> {
-    if !function.all_insts().iter().any(|&inst| is_composition(function.op(inst))) {
+    if !has_compositions(function) {
         return Ok(function.clone());
     }
     at_every_level(EXPAND_OPERATIONS.name, module, function, &mut |level| expand_level(module, level))
+}
+
+fn has_compositions(function: &Function) -> bool {
+    function.all_insts().iter().any(|&inst| is_composition(function.op(inst)))
 }
 
 fn expand_level(module: &Verified<Module>, function: &Function) -> Result<Function, Error> {

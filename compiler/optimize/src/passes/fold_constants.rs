@@ -15,14 +15,18 @@ use crate::rules;
 
 /// The pass.
 pub static FOLD_CONSTANTS: Pass =
-    Pass { name: "fold_constants", about: "compute what depends on constants alone", run };
+    Pass { name: "fold_constants", about: "compute what depends on constants alone", may_change: has_known, run };
 
 fn run(module: &Verified<Module>, function: &Function) -> Result<Function, Error> {
-    // Most functions have little to fold and are seen by this pass many times.
-    if !function.all_insts().iter().any(|&inst| may_fold(function, inst)) {
+    if !has_known(function) {
         return Ok(function.clone());
     }
     Ok(rewrite(FOLD_CONSTANTS.name, module, function, rules::folding)?.function)
+}
+
+/// Most functions have little to fold and are seen by this pass many times.
+fn has_known(function: &Function) -> bool {
+    function.all_insts().iter().any(|&inst| may_fold(function, inst))
 }
 
 /// Whether a rule could apply to an instruction, as long as none has applied before it.

@@ -18,8 +18,12 @@ use crate::pass::{Error, Pass};
 use crate::regions::{copy_with, has_regions};
 
 /// The pass.
-pub static HOIST_INVARIANTS: Pass =
-    Pass { name: "hoist_invariants", about: "compute before a loop what is the same in every iteration", run };
+pub static HOIST_INVARIANTS: Pass = Pass {
+    name: "hoist_invariants",
+    about: "compute before a loop what is the same in every iteration",
+    may_change: has_regions,
+    run,
+};
 
 fn run(module: &Verified<Module>, function: &Function) -> Result<Function, Error> {
     hoisted(module, function).map_err(|error| Error::bug(HOIST_INVARIANTS.name, error))

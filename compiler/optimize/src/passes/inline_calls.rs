@@ -14,12 +14,20 @@ use pullback_ir::{Function, Module, Op, Verified};
 use crate::pass::{Error, Pass};
 
 /// The pass.
-pub static INLINE_CALLS: Pass =
-    Pass { name: "inline_calls", about: "put the bodies of functions in the place of calls", run };
+pub static INLINE_CALLS: Pass = Pass {
+    name: "inline_calls",
+    about: "put the bodies of functions in the place of calls",
+    may_change: has_calls,
+    run,
+};
 
 fn run(module: &Verified<Module>, function: &Function) -> Result<Function, Error> {
-    if !function.all_insts().iter().any(|&inst| matches!(function.op(inst), Op::Call(_))) {
+    if !has_calls(function) {
         return Ok(function.clone());
     }
     rewrite::inline_calls(module, function).map_err(|error| Error::TooLarge(error.message))
+}
+
+fn has_calls(function: &Function) -> bool {
+    function.all_insts().iter().any(|&inst| matches!(function.op(inst), Op::Call(_)))
 }

@@ -11,10 +11,15 @@ use pullback_ir::rewrite::{ValueMap, copy_inst, copy_params, copy_with_regions, 
 use pullback_ir::{BuildError, Builder, Function, Inst, Module, Op, Scalar, Value, Verified};
 
 use crate::pass::{Error, Pass};
+use crate::regions::has_regions;
 
 /// The pass.
-pub static INLINE_REGIONS: Pass =
-    Pass { name: "inline_regions", about: "put regions that run exactly once in the place of their instruction", run };
+pub static INLINE_REGIONS: Pass = Pass {
+    name: "inline_regions",
+    about: "put regions that run exactly once in the place of their instruction",
+    may_change: has_regions,
+    run,
+};
 
 fn run(module: &Verified<Module>, function: &Function) -> Result<Function, Error> {
     inline_regions(module, function).map_err(|error| Error::bug(INLINE_REGIONS.name, error))
@@ -25,7 +30,7 @@ fn run(module: &Verified<Module>, function: &Function) -> Result<Function, Error
 /// # Errors
 /// None for a verified function.
 pub fn inline_regions(module: &Module, function: &Function) -> Result<Function, BuildError> {
-    if function.insts().iter().all(|&inst| function.inst_regions(inst).is_empty()) {
+    if !has_regions(function) {
         return Ok(function.clone());
     }
     let b = Builder::new(module, &function.name);

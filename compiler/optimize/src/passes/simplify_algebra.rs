@@ -13,8 +13,12 @@ use crate::rewriter::{Rewritten, rewrite};
 use crate::rules;
 
 /// The pass.
-pub static SIMPLIFY_ALGEBRA: Pass =
-    Pass { name: "simplify_algebra", about: "replace expressions by cheaper ones of the same value", run };
+pub static SIMPLIFY_ALGEBRA: Pass = Pass {
+    name: "simplify_algebra",
+    about: "replace expressions by cheaper ones of the same value",
+    may_change: |_| true,
+    run,
+};
 
 fn run(module: &Verified<Module>, function: &Function) -> Result<Function, Error> {
     Ok(simplify(module, function)?.function)

@@ -28,8 +28,12 @@ use crate::pass::{Error, Pass};
 use crate::regions::has_regions;
 
 /// The pass.
-pub static SIMPLIFY_CONTROL_FLOW: Pass =
-    Pass { name: "simplify_control_flow", about: "move what is known into and out of loops and branches", run };
+pub static SIMPLIFY_CONTROL_FLOW: Pass = Pass {
+    name: "simplify_control_flow",
+    about: "move what is known into and out of loops and branches",
+    may_change: has_regions,
+    run,
+};
 
 fn run(module: &Verified<Module>, function: &Function) -> Result<Function, Error> {
     simplified(module, function).map_err(|error| Error::bug(SIMPLIFY_CONTROL_FLOW.name, error))
