@@ -16,11 +16,11 @@ use crate::step::for_each_kernel_mut;
 /// Computes every expression once in a scope.
 pub fn eliminate_common_subexpressions(program: &mut Program) {
     let vars = &program.vars;
-    for_each_kernel_mut(&mut program.body, &mut |kernel| {
-        let ty = |var: Var| vars[var];
-        let mut pass = Pass { ty: &ty, known: HashMap::new(), renamed: SecondaryMap::new() };
-        pass.scope(&mut kernel.body);
-    });
+    let ty = |var: Var| vars[var];
+    // One map for all kernels: to make one as large for each takes time in the square of their number.
+    let renamed = SecondaryMap::with_capacity(vars.len());
+    let mut pass = Pass { ty: &ty, known: HashMap::new(), renamed };
+    for_each_kernel_mut(&mut program.body, &mut |kernel| pass.scope(&mut kernel.body));
 }
 
 struct Pass<'a> {
