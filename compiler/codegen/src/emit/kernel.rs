@@ -1,12 +1,12 @@
 //! Kernels: a nest with its variables, the counters of the loops around it and the pointers to its buffers, in a function of its own or inside another.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use cranelift_codegen::ir::{InstBuilder, Type, Value, types};
 use cranelift_codegen::isa::TargetFrontendConfig;
 use cranelift_frontend::FunctionBuilder;
-use pullback_ir::{DType, Scalar};
+use pullback_ir::{Binary, DType, Scalar, Unary};
 use pullback_loops::{Buffer, Expr, For, Index, Kernel, Program, Space, Stmt, Var, VarType};
 
 use super::constants::{FunctionPool, Pool};
@@ -17,6 +17,9 @@ use crate::error::Error;
 use crate::layout::Layout;
 use crate::math::MathBuilder;
 use crate::math::externs::FunctionExterns;
+
+/// The most constants that stay in registers, of which there are sixteen.
+const MAX_KEPT: usize = 6;
 
 /// What kernels are emitted in.
 pub(super) struct Environment<'a> {
@@ -59,8 +62,10 @@ pub(super) struct Emitter<'a, 'f> {
     pub(super) builder: FunctionBuilder<'f>,
     pub(super) externs: FunctionExterns<'a>,
     values: HashMap<Var, Value>,
-    /// The variables that are constants. They are made anew wherever they are used, as an operand of the instruction if it can have one.
+    /// The variables that are constants. Unless there are few they are made anew wherever they are used, as an operand of the instruction if it can have one.
     pub(super) scalars: HashMap<Var, Scalar>,
+    /// Whether constants stay in registers.
+    keeps_constants: bool,
     /// Variables that are others negated for a multiply-add, to which the sign belongs. Elsewhere they are made anew.
     pub(super) negated: HashMap<Var, Var>,
     pool: FunctionPool<'a>,
@@ -96,11 +101,32 @@ pub(super) fn emit(
             for ((&pointer, &readonly), param) in pointers.iter().zip(readonly).zip(params) {
                 emitter.take_base(pointer, param, readonly);
             }
-            emitter.statements(&kernel.body, around.len())?;
+            emitter.body(kernel, around.len())?;
         }
     }
     emitter.finish(config);
     Ok(())
+}
+
+/// Collects the constants of floats in a nest, each once; says whether they are all, as they are not where there are functions.
+fn collect_constants(body: &[Stmt], found: &mut HashSet<Scalar>) -> bool {
+    body.iter().all(|stmt| match stmt {
+        Stmt::Let(_, Expr::Const(scalar)) => {
+            if scalar.dtype().is_float() {
+                found.insert(*scalar);
+            }
+            true
+        }
+        Stmt::Let(_, Expr::Unary(op, _)) => is_arithmetic(*op),
+        Stmt::Let(_, Expr::Binary(Binary::Pow | Binary::Atan2 | Binary::Rem, ..)) => false,
+        Stmt::For(nested) => collect_constants(&nested.body, found),
+        Stmt::If(inner) => collect_constants(&inner.body, found),
+        Stmt::Let(..) | Stmt::Store(..) | Stmt::Bind(_) | Stmt::Gemm(_) | Stmt::Pack(_) | Stmt::Call(_) => true,
+    })
+}
+
+const fn is_arithmetic(op: Unary) -> bool {
+    matches!(op, Unary::Neg | Unary::Abs | Unary::Not | Unary::Sqrt | Unary::Floor | Unary::Ceil | Unary::StopGradient)
 }
 
 fn collect_buffers(body: &[Stmt], buffers: &mut Vec<Buffer>) {
@@ -140,8 +166,21 @@ impl<'a, 'f> Emitter<'a, 'f> {
         let (values, scalars, negated, counters) = (HashMap::new(), HashMap::new(), HashMap::new(), HashMap::new());
         let (bases, scopes) = (BTreeMap::new(), vec![Scope::default()]);
         let pool = FunctionPool::new(env.pool, block, table, env.layout.pool_offset());
-        let emitter =
-            Self { env, builder, externs, values, scalars, negated, pool, scopes, counters, bases, table, local };
+        let emitter = Self {
+            env,
+            builder,
+            externs,
+            values,
+            scalars,
+            keeps_constants: false,
+            negated,
+            pool,
+            scopes,
+            counters,
+            bases,
+            table,
+            local,
+        };
         Ok((emitter, rest))
     }
 
@@ -156,6 +195,12 @@ impl<'a, 'f> Emitter<'a, 'f> {
         let mut buffers = Vec::new();
         collect_buffers(&kernel.body, &mut buffers);
         self.load_bases(&buffers)?;
+        self.body(kernel, depth)
+    }
+
+    fn body(&mut self, kernel: &Kernel, depth: usize) -> Result<(), Error> {
+        let mut found = HashSet::new();
+        self.keeps_constants = collect_constants(&kernel.body, &mut found) && found.len() <= MAX_KEPT;
         self.statements(&kernel.body, depth)
     }
 
@@ -290,6 +335,14 @@ impl<'a, 'f> Emitter<'a, 'f> {
         }
         if self.is_assigned(var) {
             return self.bug(format!("{var} is assigned twice"));
+        }
+        if self.keeps_constants && ty.dtype.is_float() {
+            let value = match self.kept((ty, scalar)) {
+                Some(value) => value,
+                None => self.constant(ty, scalar)?,
+            };
+            self.keep((ty, scalar), value);
+            self.values.insert(var, value);
         }
         self.scalars.insert(var, scalar);
         Ok(())

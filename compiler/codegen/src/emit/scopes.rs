@@ -13,6 +13,9 @@ use std::collections::HashMap;
 use cranelift_codegen::cursor::{Cursor, FuncCursor};
 use cranelift_codegen::ir::{Block, InstBuilder, MemFlagsData, Value, types};
 
+use pullback_ir::Scalar;
+use pullback_loops::VarType;
+
 use super::kernel::Emitter;
 
 /// A value, and the number of the innermost scope that it depends on; the function's is 0.
@@ -28,6 +31,8 @@ pub(super) struct Scope {
     /// The block that leads into the next scope, unless this is the innermost.
     anchor: Option<Block>,
     computed: HashMap<Address, Value>,
+    /// Constants that are in registers.
+    constants: HashMap<(VarType, Scalar), Value>,
 }
 
 /// A step on the way to an address.
@@ -82,6 +87,18 @@ impl Emitter<'_, '_> {
         self.scopes.pop();
         if let Some(around) = self.scopes.last_mut() {
             around.anchor = None;
+        }
+    }
+
+    /// A constant that is in a register.
+    pub(super) fn kept(&self, constant: (VarType, Scalar)) -> Option<Value> {
+        self.scopes.iter().find_map(|scope| scope.constants.get(&constant).copied())
+    }
+
+    /// Keeps a constant in a register for the rest of the scope.
+    pub(super) fn keep(&mut self, constant: (VarType, Scalar), value: Value) {
+        if let Some(scope) = self.scopes.last_mut() {
+            scope.constants.insert(constant, value);
         }
     }
 

@@ -8,7 +8,7 @@
 //!
 //! * what is moved past each other is independent: `c` of `F` and `b`, `G` of `b`;
 //! * the loops have the same extent, one counting rows perhaps and the other their elements, or have it once one or two of their last iterations are written out behind them; loops of one iteration are no loops here;
-//! * iterations can take turns: what an iteration of `G` touches, no later iteration of `F` does, unless both only load it ([`can_take_turns`]);
+//! * iterations can take turns: what an iteration of `G` touches, no later iteration of `F` does, unless both only load it (`can_take_turns`);
 //! * their bodies can be joined in turn, or are free of loops. A loop without loops inside is written out as often as the steps of the other ask.
 //!
 //! [`join_loops`] does so for the kernels of a tile, whose values are near, and [`join_kernels`] for others, of which one has to pass something on to the other.

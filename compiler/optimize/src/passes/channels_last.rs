@@ -28,9 +28,14 @@ use crate::rules::views::{inverse, is_increasing, picked};
 pub static CHANNELS_LAST: Pass = Pass {
     name: "channels_last",
     about: "give images between convolutions their features innermost",
-    may_change: |_| true,
+    may_change: has_convolutions,
     run,
 };
+
+/// Whether there is a convolution at any level.
+fn has_convolutions(function: &Function) -> bool {
+    function.all_insts().iter().any(|&inst| matches!(function.op(inst), Op::Conv(_)))
+}
 
 /// Features of a result from which on they fill vectors.
 const MIN_FEATURES: usize = 8;
