@@ -21,6 +21,9 @@ use crate::math::externs::FunctionExterns;
 /// The most constants that stay in registers, of which there are sixteen.
 const MAX_KEPT: usize = 6;
 
+/// The most statements of a kernel in which constants stay in registers: larger ones have other use for them.
+const MAX_KEEPING: usize = 80;
+
 /// What kernels are emitted in.
 pub(super) struct Environment<'a> {
     pub(super) program: &'a Program,
@@ -106,6 +109,16 @@ pub(super) fn emit(
     }
     emitter.finish(config);
     Ok(())
+}
+
+/// The number of statements of a nest.
+fn statements(body: &[Stmt]) -> usize {
+    let of = |stmt: &Stmt| match stmt {
+        Stmt::For(nested) => statements(&nested.body),
+        Stmt::If(inner) => statements(&inner.body),
+        Stmt::Let(..) | Stmt::Store(..) | Stmt::Bind(_) | Stmt::Gemm(_) | Stmt::Pack(_) | Stmt::Call(_) => 1,
+    };
+    body.iter().map(of).sum()
 }
 
 /// Collects the constants of floats in a nest, each once; says whether they are all, as they are not where there are functions.
@@ -200,7 +213,9 @@ impl<'a, 'f> Emitter<'a, 'f> {
 
     fn body(&mut self, kernel: &Kernel, depth: usize) -> Result<(), Error> {
         let mut found = HashSet::new();
-        self.keeps_constants = collect_constants(&kernel.body, &mut found) && found.len() <= MAX_KEPT;
+        self.keeps_constants = statements(&kernel.body) <= MAX_KEEPING
+            && collect_constants(&kernel.body, &mut found)
+            && found.len() <= MAX_KEPT;
         self.statements(&kernel.body, depth)
     }
 
