@@ -17,7 +17,7 @@ with interpreter and libraries; those below 20 MB are this program's own, from w
 All peers get the same inputs, and must find the same number and the same norm of its gradient. Before the first round this project's results are checked by the example
 itself. A peer that fails, or takes longer than `--limit`, is left out of the later rounds of that workload.
 
-Writes `yardsticks.json` (every measurement), `yardsticks.md` and `yardsticks.svg`.
+Writes `yardsticks.json` (every measurement), `yardsticks.md` and `yardsticks.svg`. RESULTS.md beside this file is of the latest run.
 """
 
 import argparse
