@@ -38,7 +38,7 @@ struct Product {
 struct Contraction<'a> {
     vars: &'a mut PrimaryMap<Var, VarType>,
     uses: SecondaryMap<Var, u32>,
-    /// What a variable is, if it is a product that is used once.
+    /// What a variable is, if it is a product.
     products: SecondaryMap<Var, Option<Product>>,
     contracted: EntitySet<Var>,
     /// How many lists of statements were begun.
@@ -53,7 +53,7 @@ impl Contraction<'_> {
         let mut is_shorter = false;
         for mut stmt in stmts.drain(..) {
             match &mut stmt {
-                &mut Stmt::Let(var, Expr::Binary(Binary::Mul, x, y)) if self.is_float(var) && self.uses[var] == 1 => {
+                &mut Stmt::Let(var, Expr::Binary(Binary::Mul, x, y)) if self.is_float(var) => {
                     self.products[var] = Some(Product { list, factors: (x, y) });
                 }
                 Stmt::Let(var, expr @ Expr::Binary(Binary::Add | Binary::Sub, ..)) if self.is_float(*var) => {
@@ -81,11 +81,14 @@ impl Contraction<'_> {
     /// A sum or difference one operand of which is a product of the same list.
     fn contracted(&mut self, list: usize, expr: &Expr, out: &mut Vec<Stmt>) -> Option<Expr> {
         let &Expr::Binary(op, a, b) = expr else { return None };
-        let factors = |var: Var| self.products[var].filter(|it| it.list == list).map(|it| it.factors);
-        let (product, (x, y), addend) = match (op, factors(a), factors(b)) {
-            (Binary::Sub, Some(_), Some(_)) | (_, None, None) => return None,
-            (_, Some(factors), _) => (a, factors, b),
-            (_, None, Some(factors)) => (b, factors, a),
+        if op == Binary::Sub && self.products[a].is_some() && self.products[b].is_some() {
+            return None;
+        }
+        let own = |var: Var| self.products[var].filter(|it| it.list == list && self.uses[var] == 1);
+        let (product, (x, y), addend) = match (own(a), own(b)) {
+            (Some(it), _) => (a, it.factors, b),
+            (None, Some(it)) => (b, it.factors, a),
+            (None, None) => return None,
         };
         self.contracted.insert(product);
         Some(match op {
@@ -143,5 +146,59 @@ pub fn for_each_operand(expr: &Expr, visit: &mut impl FnMut(Var)) {
             visit(*y);
             visit(*z);
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use crate::parse::parse_program;
+    use crate::verify::verify;
+
+    use super::*;
+
+    /// The statements of a kernel between its loads and its store, after contraction, where `v0`, `v1` and `v2` are loaded.
+    fn contracted(statements: &str, result: &str) -> String {
+        let text = format!(
+            "program @f {{
+  buffer %x : f32[3] input 0
+  buffer %y : f32[1] output 0
+  arena 0
+
+  kernel @k \"\" {{
+    v0 = load %x[0] : f32
+    v1 = load %x[1] : f32
+    v2 = load %x[2] : f32
+    {statements}
+    store %y[0], {result}
+  }}
+}}
+"
+        );
+        let mut program = parse_program(&text).unwrap();
+        contract_mul_add(&mut program);
+        verify(program.clone()).unwrap();
+        let text = program.to_string();
+        let inside: Vec<&str> = text.lines().filter(|line| line.contains(" = ") && !line.contains("load")).collect();
+        inside.iter().map(|line| line.trim()).collect::<Vec<_>>().join("; ")
+    }
+
+    #[test]
+    fn what_is_subtracted_is_negated_first() {
+        let product = "v3 = mul v0, v1 : f32\n";
+        let less = contracted(&format!("{product} v4 = sub v3, v2 : f32"), "v4");
+        assert_eq!(less.matches("mul_add").count(), 1, "{less}");
+        assert!(less.contains("neg v2") && !less.contains("sub"), "{less}");
+        let from = contracted(&format!("{product} v4 = sub v2, v3 : f32"), "v4");
+        assert!(from.contains("neg v0") && from.contains("mul_add") && !from.contains("sub"), "{from}");
+    }
+
+    #[test]
+    fn a_difference_of_products_stays_as_it_is_also_if_one_is_used_again() {
+        let products = "v3 = mul v0, v1 : f32\n v4 = mul v1, v2 : f32\n v5 = sub v3, v4 : f32";
+        let once = contracted(products, "v5");
+        assert!(once.contains("sub v3, v4") && !once.contains("mul_add"), "{once}");
+        let again = contracted(&format!("{products}\n v6 = max v5, v3 : f32"), "v6");
+        assert!(again.contains("sub v3, v4") && !again.contains("mul_add"), "{again}");
     }
 }

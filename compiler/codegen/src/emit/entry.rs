@@ -107,7 +107,7 @@ impl Path {
 }
 
 /// The number of statements, if none is a call.
-fn size_in_place(body: &[Stmt]) -> Option<usize> {
+pub(super) fn size_in_place(body: &[Stmt]) -> Option<usize> {
     body.iter()
         .map(|stmt| match stmt {
             Stmt::Let(..) | Stmt::Store(..) | Stmt::Bind(_) => Some(1),

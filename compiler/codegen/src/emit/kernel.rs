@@ -10,6 +10,7 @@ use pullback_ir::{Binary, DType, Scalar, Unary};
 use pullback_loops::{Buffer, Expr, For, Index, Kernel, Program, Space, Stmt, Var, VarType};
 
 use super::constants::{FunctionPool, Pool};
+use super::entry::size_in_place;
 use super::scopes::{Scope, Scoped};
 use super::sharing::{Pointer, is_readonly};
 use super::{Imports, Settings};
@@ -111,16 +112,6 @@ pub(super) fn emit(
     Ok(())
 }
 
-/// The number of statements of a nest.
-fn statements(body: &[Stmt]) -> usize {
-    let of = |stmt: &Stmt| match stmt {
-        Stmt::For(nested) => statements(&nested.body),
-        Stmt::If(inner) => statements(&inner.body),
-        Stmt::Let(..) | Stmt::Store(..) | Stmt::Bind(_) | Stmt::Gemm(_) | Stmt::Pack(_) | Stmt::Call(_) => 1,
-    };
-    body.iter().map(of).sum()
-}
-
 /// Collects the constants of floats in a nest, each once; says whether they are all, as they are not where there are functions.
 fn collect_constants(body: &[Stmt], found: &mut HashSet<Scalar>) -> bool {
     body.iter().all(|stmt| match stmt {
@@ -213,7 +204,7 @@ impl<'a, 'f> Emitter<'a, 'f> {
 
     fn body(&mut self, kernel: &Kernel, depth: usize) -> Result<(), Error> {
         let mut found = HashSet::new();
-        self.keeps_constants = statements(&kernel.body) <= MAX_KEEPING
+        self.keeps_constants = size_in_place(&kernel.body).is_some_and(|size| size <= MAX_KEEPING)
             && collect_constants(&kernel.body, &mut found)
             && found.len() <= MAX_KEPT;
         self.statements(&kernel.body, depth)
