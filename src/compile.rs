@@ -266,7 +266,9 @@ pub(crate) fn lower(
     plan: &Plan,
     options: &Options,
 ) -> Result<pullback_loops::Verified<Program>, Error> {
-    let mut program = pullback_loops::lower_donating(function, plan, &donations(function, &options.donate)?)?;
+    let target = pullback_loops::Target { vector_bytes: pullback_codegen::isa::vector_bytes(options.features) };
+    let donations = donations(function, &options.donate)?;
+    let mut program = pullback_loops::lower_donating(function, plan, target, &donations)?;
     pullback_loops::contract_mul_add(&mut program);
     if options.fusion >= Fusion::Reductions {
         pullback_loops::join_kernels(&mut program)?;

@@ -6,7 +6,8 @@
 use pullback::interp::Array;
 use pullback::ir::{DType, FuncId, Module, Shape, Verified};
 use pullback::{
-    Fusion, Options, Stage, compile, compile_with_report, dump, memory_report, parse_module, run_arrays, verify,
+    Features, Fusion, Options, Stage, compile, compile_with_report, dump, memory_report, parse_module, run_arrays,
+    verify,
 };
 
 const LOSS: &str = include_str!("../examples/digits/loss.pir");
@@ -110,18 +111,19 @@ fn optimisation_keeps_the_products_and_drops_instructions() {
 }
 
 #[test]
-fn a_region_is_a_kernel_and_a_kernel_is_a_function_of_machine_code() {
+fn regions_become_kernels_and_a_kernel_is_a_function_of_machine_code() {
     let (module, func) = loss();
     for options in [Options::new(), gradient()] {
+        let options = Options { features: Features::Vectors128, ..options };
         let text = |stage| dump(&module, func, &options, stage).unwrap();
         let (fused, loops, clif, asm) = (text(Stage::Fused), text(Stage::Loops), text(Stage::Clif), text(Stage::Asm));
         let regions = (0..).take_while(|region| fused.contains(&format!("; region {region}:"))).count();
         assert_eq!(count(&fused, "; region "), regions);
         let kernels: Vec<&str> =
             loops.lines().filter_map(|line| line.trim().strip_prefix("kernel @")?.split(' ').next()).collect();
-        // Three layers, their loss and the accuracy cannot be one.
-        assert!(regions > 5 && kernels.len() == regions, "{regions} regions, {kernels:?}");
         let products = count(&fused, "packed matrix product");
+        // Three layers, their loss and the accuracy cannot be one; a few regions share a kernel, which no products do.
+        assert!(kernels.len() > 5.max(products) && kernels.len() <= regions, "{regions} regions, {kernels:?}");
         assert!(products >= 2 && count(&loops, "gemm f32 ") == products, "{products} products\n{loops}");
         // And one function that calls the others.
         assert_eq!(headings(&clif)[..kernels.len()], kernels);

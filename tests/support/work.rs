@@ -6,7 +6,7 @@
 //! with one kernel per operation executes.
 
 use pullback_ir::{Binary, Function, Module, Unary, verify};
-use pullback_loops::{Expr, For, Program, Routine, RuntimeCall, Step, Stmt, lower};
+use pullback_loops::{Expr, For, Program, Routine, RuntimeCall, Step, Stmt, Target, lower};
 use pullback_optimize::fuse::{FuseOptions, Fusion, fuse};
 use pullback_optimize::passes::{expand_operations, inline_regions};
 
@@ -137,7 +137,7 @@ pub fn program_of(function: &Function, kinds: Fusion) -> Result<Program, String>
     let function = &expand_operations(&module, &function).map_err(|error| error.to_string())?;
     let plan = fuse(function, FuseOptions { kinds, ..FuseOptions::default() })
         .map_err(|error| format!("fusion {kinds}: {error}"))?;
-    lower(function, &plan).map_err(|error| format!("fusion {kinds}: {error}"))
+    lower(function, &plan, Target::default()).map_err(|error| format!("fusion {kinds}: {error}"))
 }
 
 /// What fusion makes of the work and of the text of a program.

@@ -179,7 +179,9 @@ fn compile(test: &TextTest, program: &Program, stage: Option<Stage>, outcome: &m
     };
     interpret_cases(test, program, &module, subject, "interpreter", outcome)?;
     if let (Some(stage), Some(func)) = (stage, subject) {
-        let text = backend::dump(&module, func, stage, &checked(test))?;
+        // The same text on every machine.
+        let options = pullback::Options { features: pullback::Features::Vectors128, ..checked(test) };
+        let text = backend::dump(&module, func, stage, &options)?;
         if stage == Stage::Loops {
             interpret_loops(test, &module, func, &text, outcome)?;
         }

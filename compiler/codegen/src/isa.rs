@@ -18,6 +18,8 @@ pub enum Features {
     /// Neither fused multiply-add nor AVX: on x86-64 what SSE4.2 has, elsewhere the architecture's least. Products followed by
     /// sums are rounded twice, so results differ in the last bits from [`Features::Native`].
     Baseline,
+    /// As [`Features::Native`], with vectors of at most 128 bits.
+    Vectors128,
 }
 
 /// What code is generated for.
@@ -25,6 +27,8 @@ pub(crate) struct Target {
     pub(crate) isa: OwnedTargetIsa,
     /// Whether there are fused multiply-add instructions.
     pub(crate) fma: bool,
+    /// The width of the widest vectors.
+    pub(crate) vector_bytes: usize,
 }
 
 /// The flags of x86-64 processors that [`Features::Baseline`] has.
@@ -50,7 +54,7 @@ impl Target {
         for (name, value) in settings {
             flags.set(name, value).map_err(|error| internal(&error))?;
         }
-        let native = features == Features::Native;
+        let native = features != Features::Baseline;
         let mut builder = cranelift_native::builder_with_options(native)
             .map_err(|reason| Error::Limitation(format!("this processor is not supported: {reason}")))?;
         let x86_64 = builder.triple().architecture == Architecture::X86_64;
@@ -64,8 +68,27 @@ impl Target {
             return Err(Error::Limitation("this processor is not supported: it lacks SSE4.2".to_owned()));
         }
         let fma = !x86_64 && native || has(&*isa, "has_fma");
-        Ok(Self { isa, fma })
+        Ok(Self { isa, fma, vector_bytes: vector_bytes(features) })
     }
+}
+
+/// The width in bytes of the widest vectors that code can be generated for: 64 on x86-64 processors with AVX-512 (F, VL, BW and DQ), otherwise 16.
+#[must_use]
+pub fn vector_bytes(features: Features) -> usize {
+    if features == Features::Native && has_avx512() { 64 } else { 16 }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn has_avx512() -> bool {
+    is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512vl")
+        && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512dq")
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+const fn has_avx512() -> bool {
+    false
 }
 
 fn has(isa: &dyn TargetIsa, name: &str) -> bool {

@@ -6,6 +6,7 @@
 //! * `layout`: where buffers are in the table of pointers that a program is called with, and whether they fit the signature.
 //! * `emit`: loop IR to Cranelift IR, a function per kernel; generic over where the code goes.
 //! * [`math`]: elementwise functions of floats, inline.
+//! * `wide`: machine code of functions that have vectors of more than 128 bits.
 //! * `jit`: the code in memory.
 //!
 //! There is little optimisation here: what a loop looks like was decided in the loop IR, addresses are computed in front of the loops in which
@@ -23,6 +24,7 @@ pub mod isa;
 mod jit;
 mod layout;
 pub mod math;
+mod wide;
 
 use std::time::{Duration, Instant};
 
@@ -84,7 +86,7 @@ pub fn compile(program: &Verified<Program>, signature: Signature, options: &Opti
     let workers = emit::workers(program, options.threads)?;
     let layout = layout::Layout::new(program, &signature, workers)?;
     let Options { threads, clif, asm, .. } = *options;
-    let settings = emit::Settings { fma: target.fma, threads, workers, clif, asm };
+    let settings = emit::Settings { fma: target.fma, wide: target.vector_bytes > 16, threads, workers, clif, asm };
     let mut jit = jit::Jit::new(&target);
     let emitted = emit::emit_program(program, &layout, settings, jit.module()?)?;
     let executable = jit.finish((emitted.entry, &emitted.constants), signature, &layout)?;

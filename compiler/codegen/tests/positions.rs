@@ -4,10 +4,11 @@
 #[path = "../../loops/tests/positions/mod.rs"]
 mod programs;
 
+use pullback_codegen::isa::vector_bytes;
 use pullback_codegen::{Features, Options, compile, runtime_dtype};
 use pullback_interp::{Array, evaluate};
 use pullback_ir::{Elements, Function, Scalar, Type};
-use pullback_loops::{contract_mul_add, lower, verify};
+use pullback_loops::{Target, contract_mul_add, lower, verify};
 use pullback_optimize::fuse::{FuseOptions, Fusion, fuse};
 use pullback_runtime::{ArgRef, Executable, Parameter, Signature, Tensor};
 
@@ -35,7 +36,8 @@ fn compiled(text: &str, kinds: Fusion, features: Features) -> Result<Executable,
     let function = module.functions().last().unwrap().1;
     let plan =
         fuse(function, FuseOptions { kinds, ..FuseOptions::default() }).map_err(|error| format!("{error}\n{text}"))?;
-    let mut program = lower(function, &plan).map_err(|error| format!("{error}\n{text}"))?;
+    let target = Target { vector_bytes: vector_bytes(features) };
+    let mut program = lower(function, &plan, target).map_err(|error| format!("{error}\n{text}"))?;
     contract_mul_add(&mut program);
     let program = verify(program).map_err(|errors| format!("{errors}\n{text}"))?;
     let options = Options { features, verify: true, ..Options::default() };

@@ -52,7 +52,7 @@ pub use error::Error;
 pub use interpret::{interpret, interpret_backwards};
 pub use isolate::isolate;
 pub use join_loops::{join_kernels, join_loops};
-pub use lower::{Donation, lower, lower_donating};
+pub use lower::{Donation, Target, lower, lower_donating};
 pub use pack_operands::pack_operands;
 pub use parse::parse_program;
 pub use program::{

@@ -64,7 +64,7 @@ pub struct BufferData {
 
 /// The type of a variable: `lanes` elements, 1 for a scalar.
 ///
-/// Vectors are 128 bits: 4 lanes of `f32`/`i32`, 2 of `f64`/`i64`; `bool` has the lanes of what it goes with. There are no vectors of `u8`.
+/// Vectors have 128, 256 or 512 bits: 4, 8 or 16 lanes of `f32`/`i32`, 2, 4 or 8 of `f64`/`i64`; `bool` has the lanes of what it goes with. There are no vectors of `u8`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct VarType {
     /// The element type.
@@ -185,7 +185,7 @@ pub enum Expr {
     Convert(Var),
     /// The bits of the operand (an element type of the same width, same lanes) taken as `T`.
     Bitcast(Var),
-    /// All lanes of a vector combined pairwise, halves first: `T` is scalar. For 4 lanes `(l0 ∘ l2) ∘ (l1 ∘ l3)`.
+    /// All lanes of a vector combined pairwise, halves first, lane `l` of `n` with lane `l + n / 2`: `T` is scalar. For 4 lanes `(l0 ∘ l2) ∘ (l1 ∘ l3)`.
     ReduceLanes(Reduction, Var),
 }
 

@@ -12,7 +12,7 @@ mod rng;
 
 use pullback_interp::{Array, evaluate};
 use pullback_ir::{Elements, Module, Scalar, Type, Verified, parse_module, verify};
-use pullback_loops::{Program, Step, Stmt, contract_mul_add, interpret, lower, parse_program};
+use pullback_loops::{Program, Step, Stmt, Target, contract_mul_add, interpret, lower, parse_program};
 use pullback_optimize::fuse::{FuseOptions, Fusion, fuse};
 
 use control::{NESTED, UPDATES, programs, rows, updates};
@@ -23,11 +23,11 @@ fn module(text: &str) -> Verified<Module> {
 }
 
 /// The loop program of a function, verified; its text reads back to the same text.
-fn lowered(text: &str, kinds: Fusion) -> pullback_loops::Verified<Program> {
+fn lowered(text: &str, kinds: Fusion, target: Target) -> pullback_loops::Verified<Program> {
     let module = module(text);
     let function = module.functions().last().unwrap().1;
     let plan = fuse(function, FuseOptions { kinds, ..FuseOptions::default() }).unwrap();
-    let mut program = lower(function, &plan).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    let mut program = lower(function, &plan, target).unwrap_or_else(|error| panic!("{error}\n{text}"));
     contract_mul_add(&mut program);
     let printed = program.to_string();
     let parsed = parse_program(&printed).unwrap_or_else(|error| panic!("{error}\n{printed}"));
@@ -38,7 +38,7 @@ fn lowered(text: &str, kinds: Fusion) -> pullback_loops::Verified<Program> {
 
 /// The fused loop program of a function.
 fn program(text: &str) -> Program {
-    lowered(text, Fusion::All).into_inner()
+    lowered(text, Fusion::All, Target::default()).into_inner()
 }
 
 /// Numbers that no two elements share.
@@ -59,8 +59,10 @@ fn check_text(text: &str) {
     let inputs: Vec<Array> = function.param_types().enumerate().map(|(number, ty)| input(ty, number)).collect();
     let expected = evaluate(&module, func, &inputs).unwrap();
     let inputs: Vec<Elements> = inputs.into_iter().map(|input| input.elements).collect();
-    for fusion in Fusion::ALL {
-        let program = lowered(text, fusion);
+    let programs = [16, 64].map(|vector_bytes| Target { vector_bytes });
+    let programs = programs.into_iter().flat_map(|target| Fusion::ALL.map(|fusion| (fusion, target)));
+    for (fusion, target) in programs {
+        let program = lowered(text, fusion, target);
         let found = interpret(&program, &inputs).unwrap_or_else(|error| panic!("{error}\n{text}\n{}", *program));
         for (number, (found, expected)) in found.iter().zip(&expected).enumerate() {
             assert_eq!((found.dtype(), found.len()), (expected.elements.dtype(), expected.elements.len()));

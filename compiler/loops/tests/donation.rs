@@ -9,14 +9,14 @@ mod rng;
 
 use pullback_ir::{DType, Elements, Function, Module, Scalar, Value};
 use pullback_loops::{
-    Donation, Program, Verified, contract_mul_add, interpret, lower_donating, parse_program, promote, verify,
+    Donation, Program, Target, Verified, contract_mul_add, interpret, lower_donating, parse_program, promote, verify,
 };
 use pullback_optimize::fuse::{Cutting, FuseOptions, Fusion, aliased, fuse};
 use pullback_optimize::passes::inline_regions;
 
-fn lowered(function: &Function, options: FuseOptions, donated: &[Donation]) -> Verified<Program> {
+fn lowered(function: &Function, options: FuseOptions, target: Target, donated: &[Donation]) -> Verified<Program> {
     let plan = fuse(function, options).unwrap();
-    let mut program = lower_donating(function, &plan, donated).unwrap();
+    let mut program = lower_donating(function, &plan, target, donated).unwrap();
     contract_mul_add(&mut program);
     if options.kinds == Fusion::All {
         promote(&mut program).unwrap();
@@ -69,9 +69,12 @@ fn random_programs_store_results_over_arguments() {
         by_result.sort_by_key(|donation| donation.result);
         inputs.extend(by_result.iter().map(|donation| all[donation.param].clone()));
         for kinds in Fusion::ALL {
-            for cutting in [Cutting::default(), Cutting::EVERYTHING] {
+            for (cutting, vector_bytes) in
+                [(Cutting::default(), 16), (Cutting::EVERYTHING, 16), (Cutting::default(), 64)]
+            {
                 let options = FuseOptions { kinds, cutting };
-                let (plain, over) = (lowered(&function, options, &[]), lowered(&function, options, &donated));
+                let [plain, over] =
+                    [&[][..], &donated].map(|given| lowered(&function, options, Target { vector_bytes }, given));
                 let expected = interpret(&plain, &all).unwrap();
                 let found = interpret(&over, &inputs).unwrap_or_else(|error| panic!("seed {seed}: {error}\n{}", *over));
                 assert_eq!(found, expected, "seed {seed}, {kinds}\n{}", *over);

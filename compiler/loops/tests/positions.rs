@@ -6,16 +6,16 @@ mod programs;
 
 use pullback_interp::evaluate;
 use pullback_ir::Elements;
-use pullback_loops::{Program, contract_mul_add, interpret, lower, parse_program};
+use pullback_loops::{Program, Target, contract_mul_add, interpret, lower, parse_program};
 use pullback_optimize::fuse::{FuseOptions, Fusion, fuse};
 
 /// The loop program of a function, verified; its text reads back to the same text.
-fn lowered(text: &str, kinds: Fusion) -> Result<pullback_loops::Verified<Program>, String> {
+fn lowered(text: &str, kinds: Fusion, target: Target) -> Result<pullback_loops::Verified<Program>, String> {
     let module = programs::module(text);
     let function = module.functions().last().unwrap().1;
     let plan =
         fuse(function, FuseOptions { kinds, ..FuseOptions::default() }).map_err(|error| format!("{error}\n{text}"))?;
-    let mut program = lower(function, &plan).map_err(|error| format!("{error}\n{text}"))?;
+    let mut program = lower(function, &plan, target).map_err(|error| format!("{error}\n{text}"))?;
     contract_mul_add(&mut program);
     let printed = program.to_string();
     let parsed = parse_program(&printed).map_err(|error| format!("{error}\n{printed}"))?;
@@ -27,7 +27,13 @@ fn lowered(text: &str, kinds: Fusion) -> Result<pullback_loops::Verified<Program
 fn check(case: &programs::Program) -> Result<(), String> {
     let module = programs::module(&case.text);
     let func = module.functions().last().unwrap().0;
-    let programs = [lowered(&case.text, Fusion::All)?, lowered(&case.text, Fusion::Off)?];
+    let wide = Target { vector_bytes: 64 };
+    let programs = [
+        lowered(&case.text, Fusion::All, Target::default())?,
+        lowered(&case.text, Fusion::Off, Target::default())?,
+        lowered(&case.text, Fusion::All, wide)?,
+        lowered(&case.text, Fusion::Off, wide)?,
+    ];
     for seed in 0..3 {
         let inputs = case.inputs(&module, seed);
         let expected = evaluate(&module, func, &inputs).map_err(|error| format!("{error}\n{}", case.text))?;

@@ -13,16 +13,21 @@ mod rng;
 
 use pullback_autodiff::value_and_grad;
 use pullback_ir::{DType, Elements, Module, Scalar, parse_module, verify};
-use pullback_loops::{Expr, Program, Space, Step, Stmt, contract_mul_add, interpret, lower, parse_program, promote};
+use pullback_loops::{
+    Expr, Program, Space, Step, Stmt, Target, contract_mul_add, interpret, lower, parse_program, promote,
+};
 use pullback_optimize::fuse::{FuseOptions, Fusion, fuse};
 
+/// Vectors of 64 bytes.
+const WIDE: Target = Target { vector_bytes: 64 };
+
 /// The loop program of the last function of a module.
-fn lowered(text: &str, kinds: Fusion) -> Program {
+fn lowered(text: &str, kinds: Fusion, target: Target) -> Program {
     let module = parse_module(text).unwrap_or_else(|errors| panic!("{errors}\n{text}"));
     let module = verify(module).unwrap_or_else(|errors| panic!("{errors}\n{text}"));
     let function = module.functions().last().unwrap().1;
-    let mut program =
-        lower(function, &fuse(function, FuseOptions { kinds, ..FuseOptions::default() }).unwrap()).unwrap();
+    let plan = fuse(function, FuseOptions { kinds, ..FuseOptions::default() }).unwrap();
+    let mut program = lower(function, &plan, target).unwrap();
     contract_mul_add(&mut program);
     program
 }
@@ -96,22 +101,27 @@ fn accesses(program: &Program) -> [usize; 2] {
 
 #[test]
 fn programs_of_loops_and_branches_give_the_same_bits() {
-    let count: usize = control::programs()
-        .iter()
-        .flat_map(|text| [Fusion::All, Fusion::Off].map(|kinds| check(&lowered(text, kinds))))
-        .sum();
-    assert!(count > 10, "{count} loops promoted");
+    for target in [Target::default(), WIDE] {
+        let count: usize = control::programs()
+            .iter()
+            .flat_map(|text| [Fusion::All, Fusion::Off].map(|kinds| check(&lowered(text, kinds, target))))
+            .sum();
+        assert!(count > 10, "{count} loops promoted");
+    }
 }
 
 #[test]
 fn random_programs_give_the_same_bits() {
-    let mut count = 0;
-    for seed in 0..200 {
-        let mut module = Module::new();
-        module.add(random_control::function(seed));
-        count += check(&lowered(&module.to_string(), if seed % 2 == 0 { Fusion::All } else { Fusion::Off }));
+    for target in [Target::default(), WIDE] {
+        let mut count = 0;
+        for seed in 0..200 {
+            let mut module = Module::new();
+            module.add(random_control::function(seed));
+            let kinds = if seed % 2 == 0 { Fusion::All } else { Fusion::Off };
+            count += check(&lowered(&module.to_string(), kinds, target));
+        }
+        assert!(count > 50, "{count} loops promoted");
     }
-    assert!(count > 50, "{count} loops promoted");
 }
 
 /// A Lorenz trajectory by Euler's method, its state a vector that is taken apart and put together.
@@ -151,7 +161,7 @@ fn lorenz_gradient() -> Program {
     let gradient = value_and_grad(&module, func, &[0]).unwrap();
     let mut module = Module::clone(&module);
     module.add(gradient);
-    lowered(&module.to_string(), Fusion::All)
+    lowered(&module.to_string(), Fusion::All, Target::default())
 }
 
 #[test]
@@ -365,4 +375,49 @@ fn large_loops_in_which_vectors_would_become_scalars_stay_as_they_are() {
         )
     };
     assert_eq!([check(&program(1, 250)), check(&program(1, 350)), check(&program(2, 350))], [1, 0, 1]);
+}
+
+/// A state of eight elements whose halves, and whose second element, are read from one iteration to the next.
+#[test]
+fn vectors_are_split_into_pieces_as_wide_as_other_accesses_allow() {
+    let program = |reads: &str| {
+        let text = format!(
+            "program @f {{
+  buffer %x : f64[8] input 0
+  buffer %s : f64[8] output 0
+  buffer %t : f64[20] output 1
+  arena 0
+
+  kernel @begin \"\" {{
+    v0 = load %x[0] : f64x8
+    store %s[0], v0
+  }}
+
+  loop i0 = 0 to 5 {{
+    kernel @turn \"\" {{
+      {reads}
+      v1 = load %s[0] : f64x8
+      v2 = reduce_lanes add v1 : f64
+      v3 = splat v2 : f64x8
+      v4 = const 0.25 : f64x8
+      v5 = mul_add v1, v4, v3 : f64x8
+      store %s[0], v5
+    }}
+  }}
+}}
+"
+        );
+        parse_program(&text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+    };
+    let halves = "v11 = load %s[4] : f64x4\nstore %t[4*i0], v11";
+    let element = "v13 = load %s[1] : f64\nv14 = splat v13 : f64x4\nstore %t[4*i0], v14";
+    for (reads, lanes) in [(halves, "f64x4"), (element, "f64")] {
+        let program = program(reads);
+        assert_eq!(check(&program), 1);
+        let after = promoted(&program);
+        let text = after.to_string();
+        let inside = text.split("for i0").nth(1).unwrap();
+        assert!(!inside.contains("f64x8") && inside.contains(&format!(": {lanes}\n")), "{text}");
+        assert!(!inside.split("yield").next().unwrap().contains("load"), "{text}");
+    }
 }

@@ -2,7 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 use pullback_ir::{Elements, parse_module};
-use pullback_loops::{Program, Step, Stmt, Verified, interpret, lower, parse_program, verify};
+use pullback_loops::{Program, Step, Stmt, Target, Verified, interpret, lower, parse_program, verify};
 use pullback_optimize::fuse::{FuseOptions, fuse};
 
 fn program(text: &str) -> Verified<Program> {
@@ -269,7 +269,7 @@ fn an_update_in_a_loop_touches_what_it_changes_and_no_more() {
         let module = pullback_ir::verify(module).unwrap_or_else(|errors| panic!("{errors}"));
         let function = module.functions().last().unwrap().1;
         let plan = fuse(function, FuseOptions::default()).unwrap();
-        let program = verify(lower(function, &plan).unwrap()).unwrap();
+        let program = verify(lower(function, &plan, Target::default()).unwrap()).unwrap();
         assert!(largest_loop_inside(&program.body, false) <= most, "{}", *program);
     }
 }

@@ -14,7 +14,7 @@ use crate::math::constants::Constants;
 /// The constants of a program, each once.
 #[derive(Default)]
 pub(super) struct Pool {
-    positions: HashMap<[u8; 16], i32>,
+    positions: HashMap<Box<[u8]>, i32>,
     bytes: Vec<u8>,
 }
 
@@ -24,13 +24,15 @@ impl Pool {
         self.bytes
     }
 
-    /// Where a constant is, in bytes; `None` if there are more than an offset reaches.
-    fn position(&mut self, constant: [u8; 16]) -> Option<i32> {
-        if let Some(&position) = self.positions.get(&constant) {
+    /// Where a constant is, in bytes, a multiple of its size; `None` if there are more than an offset reaches.
+    fn position(&mut self, constant: &[u8]) -> Option<i32> {
+        if let Some(&position) = self.positions.get(constant) {
             return Some(position);
         }
-        let position = i32::try_from(self.bytes.len()).ok()?;
-        self.positions.insert(constant, position);
+        let start = self.bytes.len().next_multiple_of(constant.len().max(1));
+        let position = i32::try_from(start).ok()?;
+        self.positions.insert(constant.into(), position);
+        self.bytes.resize(start, 0);
         self.bytes.extend(constant);
         Some(position)
     }
@@ -54,7 +56,7 @@ impl<'a> FunctionPool<'a> {
 }
 
 impl Constants for FunctionPool<'_> {
-    fn place(&mut self, func: &mut Function, bytes: [u8; 16]) -> Option<(Value, i32)> {
+    fn place(&mut self, func: &mut Function, bytes: &[u8]) -> Option<(Value, i32)> {
         let position = self.pool.borrow_mut().position(bytes)?;
         let pointer = *self.pointer.get_or_insert_with(|| {
             let mut cursor = FuncCursor::new(func).at_first_insertion_point(self.entry);

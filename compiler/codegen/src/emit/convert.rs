@@ -1,15 +1,17 @@
 //! Conversions between element types, as the tensor IR's `convert` defines them.
 //!
 //! Integer to integer wraps, integer to float rounds to nearest, float to integer truncates and saturates with NaN to 0,
-//! anything to `bool` asks whether it is not zero. Vectors convert within their width; the lowering uses scalars for the rest.
+//! anything to `bool` asks whether it is not zero. Vectors of 128 bits convert within their width; the lowering uses scalars for the rest.
 
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
-use cranelift_codegen::ir::{InstBuilder, Value, types};
+use cranelift_codegen::ir::{InstBuilder, Type, Value, types};
 use pullback_ir::{DType, Scalar};
 use pullback_loops::VarType;
 
 use super::kernel::{Emitter, type_name};
 use crate::error::Error;
+use crate::math::Mask;
+use crate::wide::intrinsics::Intrinsic;
 
 impl Emitter<'_, '_> {
     /// A value of type `from` as type `to`.
@@ -28,11 +30,12 @@ impl Emitter<'_, '_> {
 
     fn is_nonzero(&mut self, x: Value, from: VarType) -> Result<Value, Error> {
         let zero = self.constant(from, Scalar::from_f64(from.dtype, 0.0))?;
-        Ok(if from.dtype.is_float() {
+        let mask = if from.dtype.is_float() {
             self.builder.ins().fcmp(FloatCC::NotEqual, x, zero)
         } else {
             self.builder.ins().icmp(IntCC::NotEqual, x, zero)
-        })
+        };
+        Ok(self.truth(from, mask))
     }
 
     fn convert_vector(&mut self, x: Value, from: VarType, to: VarType) -> Result<Value, Error> {
@@ -40,18 +43,29 @@ impl Emitter<'_, '_> {
         match (from.dtype, to.dtype) {
             (DType::Bool, DType::F32 | DType::F64 | DType::I32 | DType::I64) => {
                 let one = self.constant(to, Scalar::from_f64(to.dtype, 1.0))?;
+                if self.is_wide() {
+                    let zero = self.constant(to, Scalar::from_f64(to.dtype, 0.0))?;
+                    let mask = self.math().mask_as(register, x);
+                    return Ok(self.math().select(Mask(mask), one, zero));
+                }
                 let mask = self.math().cast(register, x);
                 Ok(self.builder.ins().band(mask, one))
             }
-            (DType::F32, DType::I32) => Ok(self.builder.ins().fcvt_to_sint_sat(register, x)),
+            (DType::F32, DType::I32) => Ok(self.truncate(x, register)),
+            (DType::F64, DType::I64) if self.is_wide() => Ok(self.truncate(x, register)),
+            (DType::F32, DType::F64) if self.is_wide() => Ok(self.math().intrinsic(Intrinsic::Promote, &[x], register)),
+            (DType::F64, DType::F32) if self.is_wide() => Ok(self.math().intrinsic(Intrinsic::Demote, &[x], register)),
+            (DType::I64, DType::F64) if self.is_wide() => Ok(self.builder.ins().fcvt_from_sint(register, x)),
             (DType::I32, DType::F32) => Ok(self.builder.ins().fcvt_from_sint(register, x)),
-            (DType::F64, DType::I64) | (DType::I64, DType::F64) => {
+            (DType::F32 | DType::F64 | DType::I32 | DType::I64, DType::F32 | DType::F64 | DType::I32 | DType::I64)
+                if self.is_wide() || from.dtype.bytes() == to.dtype.bytes() =>
+            {
                 let mut lanes = Vec::new();
                 for lane in 0..from.lanes {
                     let element = self.builder.ins().extractlane(x, lane);
                     lanes.push(self.convert_scalar(element, from.dtype, to.dtype)?);
                 }
-                Ok(self.vector_of(register, &lanes))
+                Ok(self.math().vector_of(register, &lanes))
             }
             (DType::F32 | DType::F64 | DType::I32 | DType::I64 | DType::U8 | DType::Bool, _) => {
                 self.bug(format!("a conversion from {} to {}", type_name(from), type_name(to)))
@@ -65,7 +79,7 @@ impl Emitter<'_, '_> {
             DType::F32 | DType::F64 => Ok(match to {
                 DType::F64 => self.builder.ins().fpromote(types::F64, x),
                 DType::F32 => self.builder.ins().fdemote(types::F32, x),
-                DType::I32 | DType::I64 => self.builder.ins().fcvt_to_sint_sat(register, x),
+                DType::I32 | DType::I64 => self.truncate(x, register),
                 DType::U8 => self.float_to_u8(x),
                 DType::Bool => return self.is_nonzero(x, VarType::scalar(from)),
             }),
@@ -88,9 +102,26 @@ impl Emitter<'_, '_> {
         }
     }
 
+    /// A float, or a vector of them, as an integer type that has as many lanes.
+    fn truncate(&mut self, x: Value, register: Type) -> Value {
+        if !self.is_wide() {
+            return self.builder.ins().fcvt_to_sint_sat(register, x);
+        }
+        let truncated = self.math().intrinsic(Intrinsic::Truncate, &[x], register);
+        // That is the least integer where the result does not fit, which is right below zero.
+        let bits = register.lane_bits();
+        let mut math = self.math();
+        let [most, zero] = [i64::MAX >> (64 - bits), 0].map(|value| math.iconst(register, value));
+        let limit = math.fconst(math.ty(x), 2f64.powi(bits as i32 - 1));
+        let above = math.fcmp(FloatCC::GreaterThanOrEqual, x, limit);
+        let not_a_number = math.is_nan(x);
+        let saturated = math.select(above, most, truncated);
+        math.select(not_a_number, zero, saturated)
+    }
+
     /// Saturates at 32 bits, then at 8.
     fn float_to_u8(&mut self, x: Value) -> Value {
-        let wide = self.builder.ins().fcvt_to_sint_sat(types::I32, x);
+        let wide = self.truncate(x, types::I32);
         let (low, high) = (self.builder.ins().iconst(types::I32, 0), self.builder.ins().iconst(types::I32, 255));
         let wide = self.builder.ins().smax(wide, low);
         let wide = self.builder.ins().smin(wide, high);

@@ -292,6 +292,7 @@ impl Entry<'_, '_> {
         let data = self.emitter.env.program.buffers.get(inner.selector.buffer);
         let dtype = data.map_or(DType::Bool, |data| data.dtype);
         let selector = self.scalar(dtype, &inner.selector)?;
+        let is_wide = self.emitter.is_wide();
         let builder = &mut self.emitter.builder;
         let anchor = builder.current_block();
         let exit = builder.create_block();
@@ -304,11 +305,15 @@ impl Entry<'_, '_> {
                 // What is negative is the first case, what is large the last.
                 let zero = builder.ins().iconst(types::I32, 0);
                 let selector = builder.ins().smax(selector, zero);
-                let mut switch = Switch::new();
-                for (number, &case) in cases.iter().enumerate() {
-                    switch.set_entry(number as u128, case);
+                if is_wide {
+                    self.compare_each(selector, cases, last);
+                } else {
+                    let mut switch = Switch::new();
+                    for (number, &case) in cases.iter().enumerate() {
+                        switch.set_entry(number as u128, case);
+                    }
+                    switch.emit(builder, selector, last);
                 }
-                switch.emit(builder, selector, last);
             }
             (_, _) => return self.emitter.bug(format!("a branch by {dtype} to {} cases", blocks.len())),
         }
@@ -321,6 +326,18 @@ impl Entry<'_, '_> {
         }
         self.continue_in(exit);
         Ok(())
+    }
+
+    /// Goes to the case of the selector's number, or else to `last`, without a table of jumps.
+    fn compare_each(&mut self, selector: Value, cases: &[Block], last: Block) {
+        for (number, &case) in (0i64..).zip(cases) {
+            let builder = &mut self.emitter.builder;
+            let is_selected = builder.ins().icmp_imm_s(IntCC::Equal, selector, number);
+            let next = builder.create_block();
+            builder.ins().brif(is_selected, case, &[], next, &[]);
+            self.continue_in(next);
+        }
+        self.emitter.builder.ins().jump(last, &[]);
     }
 
     fn scalar(&mut self, dtype: DType, place: &Place) -> Result<Value, Error> {

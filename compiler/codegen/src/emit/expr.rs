@@ -46,11 +46,18 @@ impl Emitter<'_, '_> {
                     return self.bug(format!("is_finite of {}", operand.dtype));
                 }
                 let x = self.operand(*x, operand)?;
-                Ok(math::emit_is_finite(&mut self.math(), x))
+                let mask = math::emit_is_finite(&mut self.math(), x);
+                Ok(self.truth(ty, mask))
             }
             Expr::Select(predicate, x, y) => {
                 let predicate = self.operand(*predicate, VarType { dtype: DType::Bool, lanes: ty.lanes })?;
                 let (x, y) = (self.operand(*x, ty)?, self.operand(*y, ty)?);
+                let predicate = if ty.lanes > 1 {
+                    let register = self.register_type(ty)?;
+                    self.math().mask_as(register, predicate)
+                } else {
+                    predicate
+                };
                 Ok(self.math().select(Mask(predicate), x, y))
             }
             Expr::Convert(x) => {
@@ -197,14 +204,15 @@ impl Emitter<'_, '_> {
             return self.bug(format!("a comparison with a result of {}", ty.dtype));
         }
         let (x, y) = (self.operand(x, operand)?, self.operand(y, operand)?);
-        Ok(match operand.dtype {
+        let mask = match operand.dtype {
             DType::F32 | DType::F64 => self.builder.ins().fcmp(float_condition(comparison), x, y),
             DType::I32 | DType::I64 => self.builder.ins().icmp(signed_condition(comparison), x, y),
             DType::U8 => self.builder.ins().icmp(unsigned_condition(comparison), x, y),
             DType::Bool if operand.lanes == 1 => self.builder.ins().icmp(unsigned_condition(comparison), x, y),
             // Lanes that hold are -1, so the order of signed integers is the reverse of that of truth values.
             DType::Bool => self.builder.ins().icmp(signed_condition(comparison), y, x),
-        })
+        };
+        Ok(self.truth(ty, mask))
     }
 }
 

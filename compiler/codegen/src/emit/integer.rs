@@ -66,6 +66,11 @@ impl Emitter<'_, '_> {
     /// `(x > 0) - (x < 0)`.
     fn integer_sign(&mut self, ty: VarType, x: Value) -> Result<Value, Error> {
         let register = self.register_type(ty)?;
+        if ty.lanes > 1 && self.is_wide() {
+            let [one, minus_one] = [1, -1].map(|number| self.math().iconst(register, number));
+            let at_most_one = self.builder.ins().smin(x, one);
+            return Ok(self.builder.ins().smax(at_most_one, minus_one));
+        }
         let zero = if ty.lanes > 1 {
             self.vector_constant(register, &vec![0; usize::from(ty.lanes)])
         } else {
@@ -166,7 +171,7 @@ impl Emitter<'_, '_> {
 
     fn extreme(&mut self, ty: VarType, x: Value, y: Value, least: bool) -> Value {
         match (ty.dtype, ty.lanes) {
-            (DType::I64, 2) => {
+            (DType::I64, 2) if !self.is_wide() => {
                 // There is no instruction for 64-bit lanes.
                 let (low, high) = if least { (x, y) } else { (y, x) };
                 let x_first = self.builder.ins().icmp(IntCC::SignedLessThan, low, high);

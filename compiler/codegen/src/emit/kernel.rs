@@ -3,16 +3,17 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use cranelift_codegen::ir::{InstBuilder, Type, Value, types};
+use cranelift_codegen::ir::{InstBuilder, Type, Value};
 use cranelift_codegen::isa::TargetFrontendConfig;
 use cranelift_frontend::FunctionBuilder;
-use pullback_ir::{Binary, DType, Scalar, Unary};
+use pullback_ir::{Binary, Scalar, Unary};
 use pullback_loops::{Buffer, Expr, For, Index, Kernel, Program, Space, Stmt, Var, VarType};
 
 use super::constants::{FunctionPool, Pool};
 use super::entry::size_in_place;
 use super::scopes::{Scope, Scoped};
 use super::sharing::{Pointer, is_readonly};
+use super::width::register_type;
 use super::{Imports, Settings};
 use crate::error::Error;
 use crate::layout::Layout;
@@ -356,7 +357,7 @@ impl<'a, 'f> Emitter<'a, 'f> {
 
     /// The Cranelift type that holds a value of a type.
     pub(super) fn register_type(&self, ty: VarType) -> Result<Type, Error> {
-        match register_type(ty) {
+        match register_type(ty, self.env.settings.wide) {
             Some(ty) => Ok(ty),
             None => self.bug(format!("there is no register for {}", type_name(ty))),
         }
@@ -365,7 +366,7 @@ impl<'a, 'f> Emitter<'a, 'f> {
     /// The math functions' view of the function under construction.
     pub(super) fn math(&mut self) -> MathBuilder<'_, 'f> {
         let Self { builder, externs, pool, .. } = self;
-        MathBuilder { builder, fma: self.env.settings.fma, externs, constants: pool }
+        MathBuilder { builder, fma: self.env.settings.fma, wide: self.env.settings.wide, externs, constants: pool }
     }
 
     /// Puts a loop's counter in scope.
@@ -380,20 +381,4 @@ impl<'a, 'f> Emitter<'a, 'f> {
 /// A type in messages.
 pub(super) fn type_name(ty: VarType) -> String {
     if ty.lanes == 1 { ty.dtype.to_string() } else { format!("{}x{}", ty.dtype, ty.lanes) }
-}
-
-fn register_type(ty: VarType) -> Option<Type> {
-    let (scalar, vector) = match ty.dtype {
-        DType::F32 => (types::F32, Some((4, types::F32X4))),
-        DType::F64 => (types::F64, Some((2, types::F64X2))),
-        DType::I32 => (types::I32, Some((4, types::I32X4))),
-        DType::I64 => (types::I64, Some((2, types::I64X2))),
-        DType::U8 => (types::I8, None),
-        DType::Bool if ty.lanes == 2 => (types::I8, Some((2, types::I64X2))),
-        DType::Bool => (types::I8, Some((4, types::I32X4))),
-    };
-    if ty.lanes == 1 {
-        return Some(scalar);
-    }
-    vector.filter(|&(lanes, _)| lanes == ty.lanes).map(|(_, ty)| ty)
 }

@@ -77,18 +77,6 @@ impl Emitter<'_, '_> {
         Ok(self.builder.ins().band_imm_u(byte, 1))
     }
 
-    /// A vector of the given lanes.
-    pub(super) fn vector_of(&mut self, register: Type, lanes: &[Value]) -> Value {
-        let mut vector = None;
-        for (index, &lane) in (0u8..).zip(lanes) {
-            vector = Some(match vector {
-                None => self.builder.ins().scalar_to_vector(register, lane),
-                Some(vector) => self.builder.ins().insertlane(vector, lane, index),
-            });
-        }
-        vector.unwrap_or_else(|| self.vector_constant(register, &[]))
-    }
-
     /// The vector whose lanes are a function of the lanes of two others.
     pub(super) fn per_lane(
         &mut self,
@@ -101,7 +89,7 @@ impl Emitter<'_, '_> {
             let [x, y] = operands.map(|vector| self.builder.ins().extractlane(vector, lane));
             lanes.push(function(self, x, y));
         }
-        self.vector_of(register, &lanes)
+        self.math().vector_of(register, &lanes)
     }
 
     /// The value of an affine expression, converted.
@@ -137,6 +125,10 @@ impl Emitter<'_, '_> {
                 }
                 self.float_position(ty, first, lane_stride)
             }
+            DType::F64 if self.is_wide() => {
+                let lanes = self.integer_position(int(DType::I64), first, lane_stride)?;
+                self.convert(lanes, int(DType::I64), ty)
+            }
             DType::F64 => self.float_position(ty, first, lane_stride),
             DType::U8 | DType::Bool => self.bug(format!("a position as {} of {} lanes", ty.dtype, ty.lanes)),
         }
@@ -161,7 +153,7 @@ impl Emitter<'_, '_> {
             let position = self.builder.ins().iadd_imm_s(first, lane.wrapping_mul(lane_stride));
             lanes.push(self.convert(position, VarType::scalar(DType::I64), VarType::scalar(ty.dtype))?);
         }
-        Ok(self.vector_of(register, &lanes))
+        Ok(self.math().vector_of(register, &lanes))
     }
 
     /// All lanes of a variable combined, halves first.
@@ -184,6 +176,14 @@ impl Emitter<'_, '_> {
         let mut pair = vector;
         match vector_type.lanes {
             1 => return Ok(vector),
+            _ if self.is_wide() => {
+                let mut lanes = vector_type.lanes;
+                while lanes > 2 {
+                    lanes /= 2;
+                    let [low, high] = self.math().halves(pair);
+                    pair = self.binary(VarType { lanes, ..vector_type }, combine, low, high)?;
+                }
+            }
             4 => {
                 let swapped = self.swap_halves(vector);
                 pair = self.binary(vector_type, combine, vector, swapped)?;

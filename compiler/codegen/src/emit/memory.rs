@@ -4,12 +4,15 @@
 //! in the innermost loop is one value in front of it ([`scopes`](super::scopes)), and the rest is an addressing mode. Nothing is
 //! assumed of the alignment of vectors, since arguments are aligned to their elements only.
 
+use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{ConstantData, Endianness, InstBuilder, MemFlagsData, Type, Value, types};
 use pullback_ir::DType;
 use pullback_loops::{Affine, Buffer, Place, Var, VarType};
 
 use super::kernel::{Base, Counter, Emitter, type_name};
 use crate::error::Error;
+use crate::math::MathBuilder;
+use crate::wide::intrinsics::Intrinsic;
 
 impl Emitter<'_, '_> {
     /// The least and the greatest value of an expression over all iterations of the loops around.
@@ -91,7 +94,7 @@ impl Emitter<'_, '_> {
             return Ok(self.load_vector(register, pointer, offset, flags));
         }
         if place.lane_stride == 1 {
-            return Ok(self.load_mask(ty, pointer, offset, flags));
+            return self.load_mask(ty, pointer, offset, flags);
         }
         let scalar = VarType::scalar(ty.dtype);
         let element = self.register_type(scalar)?;
@@ -99,8 +102,13 @@ impl Emitter<'_, '_> {
             let value = self.load_element(ty.dtype, element, pointer, offset, flags);
             return self.splat(ty, value);
         }
-        if place.lane_stride == 2 && ty.lanes == 4 && ty.dtype != DType::Bool && offset < i32::MAX - 16 {
+        let can_permute = ty.lanes == 4 && ty.dtype.bytes() == 4 || self.is_wide();
+        if place.lane_stride == 2 && can_permute && ty.dtype != DType::Bool && offset < i32::MAX - 64 {
             return Ok(self.load_every_other(register, pointer, offset, flags));
+        }
+        if let Some(last) = self.backwards(ty, place, offset) {
+            let vector = self.load_vector(register, pointer, last, flags);
+            return Ok(self.reversed(register, vector));
         }
         let mut lanes = Vec::with_capacity(usize::from(ty.lanes));
         for lane in 0..ty.lanes {
@@ -108,21 +116,32 @@ impl Emitter<'_, '_> {
             let value = self.load_element(ty.dtype, element, pointer, offset, flags);
             lanes.push(self.lane_of(ty, value)?);
         }
-        Ok(self.vector_of(register, &lanes))
+        Ok(self.math().vector_of(register, &lanes))
     }
 
     /// A load of a vector from anywhere. Without AVX a memory operand of an instruction has to be aligned, and Cranelift (0.135) makes one of an
     /// unaligned load where a comparison of floats uses it; as a vector of another type first, the load stands alone.
     fn load_vector(&mut self, register: Type, pointer: Value, offset: i32, flags: MemFlagsData) -> Value {
-        if self.env.settings.fma {
+        if self.env.settings.fma || self.is_wide() {
             return self.builder.ins().load(register, flags, pointer, offset);
         }
         let bytes = self.builder.ins().load(types::I8X16, flags, pointer, offset);
         self.builder.ins().bitcast(register, MemFlagsData::new().with_endianness(Endianness::Little), bytes)
     }
 
-    /// Elements 0, 2, 4 and 6, of 4 bytes each, by loads of elements 0 to 3 and 3 to 6: nothing behind the last is touched.
+    /// Every other element, by two loads: of 4 elements 0, 2, 4 and 6, by loads of elements 0 to 3 and 3 to 6. Nothing behind the last is touched.
     fn load_every_other(&mut self, register: Type, pointer: Value, offset: i32, flags: MemFlagsData) -> Value {
+        let lanes = register.lane_count();
+        if self.is_wide() {
+            let distance = (register.lane_type().bytes() * (lanes - 1)) as i32;
+            let [low, high] =
+                [offset, offset + distance].map(|offset| self.load_vector(register, pointer, offset, flags));
+            // The last element of the first vector is the first of the second.
+            let order: Vec<u64> = (0..lanes).map(|lane| u64::from(2 * lane + u32::from(2 * lane >= lanes))).collect();
+            let indices = MathBuilder::int_type(register);
+            let order = self.vector_constant(indices, &order);
+            return self.math().intrinsic(Intrinsic::Permute, &[low, high, order], register);
+        }
         let parts = [offset, offset + 12].map(|offset| {
             let part = self.load_vector(register, pointer, offset, flags);
             self.math().cast(types::I8X16, part)
@@ -150,12 +169,31 @@ impl Emitter<'_, '_> {
             self.store_mask(ty, value, pointer, offset, flags);
             return Ok(());
         }
+        if let Some(last) = self.backwards(ty, place, offset) {
+            let reversed = self.reversed(self.register_type(ty)?, value);
+            self.builder.ins().store(flags, reversed, pointer, last);
+            return Ok(());
+        }
         for lane in 0..ty.lanes {
             let (pointer, offset) = self.lane_address(pointer, offset, place, ty, lane);
             let element = self.scalar_of(ty, value, lane)?;
             self.builder.ins().store(flags, element, pointer, offset);
         }
         Ok(())
+    }
+
+    /// Where in memory the last lane is of a vector whose elements are side by side, the last one first; `None` if they are not, or for lack of a permutation.
+    fn backwards(&self, ty: VarType, place: &Place, offset: i32) -> Option<i32> {
+        let distance = i32::from(ty.lanes - 1) * ty.dtype.bytes() as i32;
+        let can_permute = self.is_wide() && ty.dtype != DType::Bool;
+        if place.lane_stride == -1 && can_permute { offset.checked_sub(distance) } else { None }
+    }
+
+    /// A vector with its lanes in the opposite order.
+    fn reversed(&mut self, register: Type, vector: Value) -> Value {
+        let order: Vec<u64> = (0..u64::from(register.lane_count())).rev().collect();
+        let order = self.vector_constant(MathBuilder::int_type(register), &order);
+        self.math().intrinsic(Intrinsic::Permute, &[vector, vector, order], register)
     }
 
     fn lane_address(&mut self, pointer: Value, offset: i32, place: &Place, ty: VarType, lane: u8) -> (Value, i32) {
@@ -181,7 +219,10 @@ impl Emitter<'_, '_> {
     }
 
     /// Loads bytes side by side, cuts them down to 0 or 1 as [`Self::load_element`] does, and widens them to a mask.
-    fn load_mask(&mut self, ty: VarType, pointer: Value, offset: i32, flags: MemFlagsData) -> Value {
+    fn load_mask(&mut self, ty: VarType, pointer: Value, offset: i32, flags: MemFlagsData) -> Result<Value, Error> {
+        if self.is_wide() {
+            return self.load_wide_mask(ty, pointer, offset, flags);
+        }
         let word = if ty.lanes == 4 {
             self.builder.ins().load(types::I32, flags, pointer, offset)
         } else {
@@ -196,12 +237,36 @@ impl Emitter<'_, '_> {
         if ty.lanes == 2 {
             lanes = self.builder.ins().uwiden_low(lanes);
         }
-        self.builder.ins().ineg(lanes)
+        Ok(self.builder.ins().ineg(lanes))
+    }
+
+    /// As [`Self::load_mask`], where vectors are wide: all bits of a lane are those that are asked for.
+    fn load_wide_mask(
+        &mut self,
+        ty: VarType,
+        pointer: Value,
+        offset: i32,
+        flags: MemFlagsData,
+    ) -> Result<Value, Error> {
+        let register = self.register_type(ty)?;
+        let bytes = types::I8.by(u32::from(ty.lanes)).unwrap_or(types::I8);
+        let bytes = self.builder.ins().load(bytes, flags, pointer, offset);
+        let lanes = self.math().intrinsic(Intrinsic::Widen, &[bytes], register);
+        let [one, zero] = [1, 0].map(|number| self.math().iconst(register, number));
+        let lanes = self.builder.ins().band(lanes, one);
+        Ok(self.builder.ins().icmp(IntCC::NotEqual, lanes, zero))
     }
 
     /// Narrows a mask to bytes 0 or 1 side by side and stores them.
     fn store_mask(&mut self, ty: VarType, mask: Value, pointer: Value, offset: i32, flags: MemFlagsData) {
-        if ty.lanes == 4 {
+        if self.is_wide() {
+            let register = self.builder.func.dfg.value_type(mask);
+            let one = self.math().iconst(register, 1);
+            let ones = self.builder.ins().band(mask, one);
+            let bytes = types::I8.by(u32::from(ty.lanes)).unwrap_or(types::I8);
+            let bytes = self.math().intrinsic(Intrinsic::Narrow, &[ones], bytes);
+            self.builder.ins().store(flags, bytes, pointer, offset);
+        } else if ty.lanes == 4 {
             let halves = self.builder.ins().snarrow(mask, mask);
             let bytes = self.builder.ins().snarrow(halves, halves);
             let words = self.math().cast(types::I32X4, bytes);

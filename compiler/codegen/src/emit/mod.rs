@@ -10,7 +10,7 @@
 //!   machine code of functions. [`fold_loads`]: loads as operands of instructions.
 //! * [`kernel`]: functions, the buffers' pointers, variables. [`scopes`]: what is computed in front of a loop. [`constants`]: the pool of constants. [`nest`]: statements and loops. [`memory`]: addresses, loads and stores.
 //!   [`call`]: calls of the runtime's routines. [`product`]: matrix products. [`expr`]: the arms of `Expr`, `Unary`, `Binary`.
-//! * [`integer`]: integer arithmetic that does not trap. [`convert`]: conversions. [`lanes`]: constants, splats, positions,
+//! * [`width`]: what holds a variable. [`integer`]: integer arithmetic that does not trap. [`convert`]: conversions. [`lanes`]: constants, splats, positions,
 //!   reductions over lanes.
 //! * Elementwise functions of floats are [`crate::math`].
 //!
@@ -18,9 +18,9 @@
 //!
 //! | element type | scalar | vector |
 //! |---|---|---|
-//! | `f32`, `f64`, `i32`, `i64` | the same | 4 or 2 lanes, 128 bits |
+//! | `f32`, `f64`, `i32`, `i64` | the same | 4 or 2 lanes, 128 bits; where the target has them, twice or four times as many |
 //! | `u8` | `i8` | none |
-//! | `bool` | `i8`, 0 or 1 | an `i32` or `i64` for each of 4 or 2 lanes, all ones or zeros; bytes 0 or 1 in memory |
+//! | `bool` | `i8`, 0 or 1 | an `i64` for each of 2 lanes, an `i32` for each of more, all ones or zeros; bytes 0 or 1 in memory |
 
 mod call;
 mod constants;
@@ -38,6 +38,7 @@ mod parallel;
 mod product;
 mod scopes;
 mod sharing;
+mod width;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -71,6 +72,8 @@ const MAX_STEPS: usize = 256;
 pub(crate) struct Settings {
     /// Whether the target fuses multiply and add.
     pub(crate) fma: bool,
+    /// Whether there may be vectors of more than 128 bits: machine code is [`crate::wide`]'s then, and not Cranelift's.
+    pub(crate) wide: bool,
     /// Threads for matrix products and for compiling, 0 for all.
     pub(crate) threads: usize,
     /// The most workers of a parallel loop, as [`workers`] says.
@@ -388,8 +391,9 @@ impl Session<'_> {
     /// Compiles the functions that wait, and keeps what is to be kept of them.
     fn compile(&mut self) -> Result<(), Error> {
         let (waiting, _) = std::mem::take(&mut self.waiting);
-        let Settings { threads, asm, .. } = self.settings;
-        for (pending, machine) in machine::compile(self.module.isa(), waiting, threads, asm) {
+        let Settings { threads, wide, asm, .. } = self.settings;
+        let how = machine::How { isa: self.module.isa(), wide, asm };
+        for (pending, machine) in machine::compile(how, waiting, threads) {
             let Pending { id, name, about, emit, .. } = pending;
             let Machine { code, alignment, relocs, asm, compile } = machine?;
             let defined = self.module.define_function_bytes(id, alignment, &code, &relocs);

@@ -1,7 +1,7 @@
 //! [`MathBuilder`]: elementwise arithmetic that reads the same for a scalar and for a vector.
 //!
-//! The math functions are written once, against this type, and serve `f32`, `f64`, `f32x4` and
-//! `f64x2`. What differs between scalars and vectors in Cranelift is hidden here:
+//! The math functions are written once, against this type, and serve `f32`, `f64` and vectors of
+//! them. What differs between scalars and vectors in Cranelift is hidden here:
 //!
 //! - comparisons give an `i8` for scalars and a vector of all-ones or all-zeros integers for
 //!   vectors; both are wrapped in [`Mask`], and only [`MathBuilder::select`] and the mask methods
@@ -17,11 +17,11 @@
 //! a loop's vector body and scalar tail give the same bits.
 
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
-use cranelift_codegen::ir::{BlockArg, ConstantData, Endianness, InstBuilder, MemFlagsData, Type, Value, types};
+use cranelift_codegen::ir::{ConstantData, Endianness, InstBuilder, MemFlagsData, Type, Value, types};
 use cranelift_frontend::FunctionBuilder;
 
 use super::constants::Constants;
-use super::externs::{ExternFn, ExternFns};
+use super::externs::ExternFns;
 
 /// The result of a comparison: `i8` 0 or 1 for scalars, an integer vector of all-zeros or all-ones
 /// lanes for vectors.
@@ -36,6 +36,8 @@ pub struct MathBuilder<'a, 'f> {
     pub builder: &'a mut FunctionBuilder<'f>,
     /// Whether the target has fused multiply-add instructions.
     pub fma: bool,
+    /// Whether vectors are for the crate's own code generator, whose functions may have wider ones than 128 bits.
+    pub wide: bool,
     /// Where the scalar functions of the slow paths come from.
     pub externs: &'a mut dyn ExternFns,
     /// Where the constants of vectors are.
@@ -65,53 +67,65 @@ impl MathBuilder<'_, '_> {
         self.vector_constant(ty, lane.iter().copied().cycle())
     }
 
-    /// The vector with the given bytes, zeros where there are fewer than it has. Where it is used at once it is an operand in memory.
+    /// The vector with the given bytes, zeros where there are fewer than it has. Where it is used at once it is an operand in memory; of equal lanes, where
+    /// vectors are [wide](Self::wide), one is in memory.
     pub fn vector_constant(&mut self, ty: Type, bytes: impl Iterator<Item = u8>) -> Value {
-        let mut data = [0; 16];
-        data.iter_mut().zip(bytes).for_each(|(byte, given)| *byte = given);
-        match self.place(data) {
-            Some((pointer, offset)) => self.builder.ins().load(
-                ty,
-                MemFlagsData::trusted().with_endianness(Endianness::Little),
-                pointer,
-                offset,
-            ),
-            None => {
-                let handle = self.builder.func.dfg.constants.insert(ConstantData::from(&data[..]));
-                self.builder.ins().vconst(ty, handle)
-            }
+        let mut data: Vec<u8> = bytes.take(ty.bytes() as usize).collect();
+        data.resize(ty.bytes() as usize, 0);
+        let lane = ty.lane_type();
+        let mut lanes = data.chunks(lane.bytes() as usize);
+        if self.wide
+            && let Some(first) = lanes.next()
+            && lanes.all(|other| other == first)
+            && let Some(element) = self.load_constant(lane, first)
+        {
+            return self.builder.ins().splat(ty, element);
         }
+        self.load_constant(ty, &data).unwrap_or_else(|| {
+            let handle = self.builder.func.dfg.constants.insert(ConstantData::from(&data[..]));
+            self.builder.ins().vconst(ty, handle)
+        })
     }
 
-    /// Where a constant is in memory, if it is. Zeros and ones are made without.
-    fn place(&mut self, data: [u8; 16]) -> Option<(Value, i32)> {
-        if data == [0; 16] || data == [0xff; 16] { None } else { self.constants.place(self.builder.func, data) }
+    /// A load of a constant, if it is in memory. Zeros and ones are made without.
+    fn load_constant(&mut self, ty: Type, data: &[u8]) -> Option<Value> {
+        let same = |byte: u8| data.iter().all(|&other| other == byte);
+        if same(0) || same(0xff) {
+            return None;
+        }
+        let placed = if self.wide || data.len() == 16 {
+            self.constants.place(self.builder.func, data)
+        } else {
+            let whole: Vec<u8> = data.iter().copied().cycle().take(16).collect();
+            self.constants.place(self.builder.func, &whole)
+        };
+        let (pointer, offset) = placed?;
+        let flags = MemFlagsData::trusted().with_endianness(Endianness::Little);
+        let flags = if self.wide { flags.with_readonly().with_can_move() } else { flags };
+        Some(self.builder.ins().load(ty, flags, pointer, offset))
     }
 
     /// The constant `value`, rounded to the lanes of the float type `ty`, in every lane.
     pub fn fconst(&mut self, ty: Type, value: f64) -> Value {
         let single = ty.lane_type() == types::F32;
-        let bits = if single { u64::from((value as f32).to_bits()) } else { value.to_bits() };
+        self.bits_const(ty, if single { u64::from((value as f32).to_bits()) } else { value.to_bits() })
+    }
+
+    /// The float with the given bits in every lane of the float type `ty`.
+    fn bits_const(&mut self, ty: Type, bits: u64) -> Value {
         if ty.is_vector() { self.splat_bits(ty, bits) } else { self.float_constant(ty, bits) }
     }
 
     /// The scalar with the given bits. Like a vector it comes from memory.
     pub fn float_constant(&mut self, ty: Type, bits: u64) -> Value {
-        let single = ty == types::F32;
         let bytes = bits.to_le_bytes();
-        let lane = &bytes[..ty.bytes() as usize];
-        let mut data = [0; 16];
-        data.iter_mut().zip(lane.iter().cycle()).for_each(|(byte, &given)| *byte = given);
-        match self.place(data) {
-            Some((pointer, offset)) => self.builder.ins().load(
-                ty,
-                MemFlagsData::trusted().with_endianness(Endianness::Little),
-                pointer,
-                offset,
-            ),
-            None if single => self.builder.ins().f32const(f32::from_bits(bits as u32)),
-            None => self.builder.ins().f64const(f64::from_bits(bits)),
-        }
+        self.load_constant(ty, &bytes[..ty.bytes() as usize]).unwrap_or_else(|| {
+            if ty == types::F32 {
+                self.builder.ins().f32const(f32::from_bits(bits as u32))
+            } else {
+                self.builder.ins().f64const(f64::from_bits(bits))
+            }
+        })
     }
 
     /// The integer constant `value` in every lane of the integer type that matches `ty`.
@@ -284,7 +298,12 @@ impl MathBuilder<'_, '_> {
 
     /// `x` without its sign bit.
     pub fn abs(&mut self, x: Value) -> Value {
-        self.builder.ins().fabs(x)
+        if !self.wide {
+            return self.builder.ins().fabs(x);
+        }
+        let all_but_sign = if self.is_single(x) { u64::from(u32::MAX >> 1) } else { u64::MAX >> 1 };
+        let mask = self.bits_const(self.ty(x), all_but_sign);
+        self.builder.ins().band(x, mask)
     }
 
     /// `x` with its sign bit flipped.
@@ -443,19 +462,19 @@ impl MathBuilder<'_, '_> {
     pub fn mask_c(&mut self, like: Value, mask: Mask, c: f64) -> Value {
         let ty = self.ty(like);
         let c = self.fconst(ty, c);
-        if ty.is_vector() {
+        if ty.is_vector() && !self.wide {
             let mask = self.cast(ty, mask.0);
             self.builder.ins().band(mask, c)
         } else {
             let zero = self.fconst(ty, 0.0);
-            self.builder.ins().select(mask.0, c, zero)
+            self.select(mask, c, zero)
         }
     }
 
     /// A NaN where the mask holds, `x` elsewhere.
     pub fn nan_where(&mut self, mask: Mask, x: Value) -> Value {
         let ty = self.ty(x);
-        if ty.is_vector() {
+        if ty.is_vector() && !self.wide {
             // A lane of ones is a NaN.
             let mask = self.cast(ty, mask.0);
             self.builder.ins().bor(mask, x)
@@ -497,94 +516,5 @@ impl MathBuilder<'_, '_> {
     pub fn at_least(&mut self, x: Value, c: f64) -> Value {
         let c = self.fconst(self.ty(x), c);
         self.greater(c, x)
-    }
-
-    // ---- the other width, slow paths ----------------------------------------------------------
-
-    /// Computes `f` in double precision: an `f32` or `f32x4` argument list is widened (a vector to
-    /// two `f64x2` halves), `f` is applied, and the result rounded back.
-    pub fn in_double<const N: usize>(
-        &mut self,
-        args: [Value; N],
-        mut f: impl FnMut(&mut Self, [Value; N]) -> Value,
-    ) -> Value {
-        if args.iter().any(|&x| !self.ty(x).is_vector()) {
-            let wide = args.map(|x| self.builder.ins().fpromote(types::F64, x));
-            let result = f(self, wide);
-            return self.builder.ins().fdemote(types::F32, result);
-        }
-        let low = args.map(|x| self.builder.ins().fvpromote_low(x));
-        let high = args.map(|x| {
-            let moved = self.shuffle_halves(x, x, 8, 8);
-            self.builder.ins().fvpromote_low(moved)
-        });
-        let low = f(self, low);
-        let high = f(self, high);
-        let low = self.builder.ins().fvdemote(low);
-        let high = self.builder.ins().fvdemote(high);
-        self.shuffle_halves(low, high, 0, 16)
-    }
-
-    /// The 8-byte half of the 32-byte concatenation `x, y` at byte `first`, then that at `second`.
-    fn shuffle_halves(&mut self, x: Value, y: Value, first: u8, second: u8) -> Value {
-        let ty = self.ty(x);
-        let x = self.cast(types::I8X16, x);
-        let y = self.cast(types::I8X16, y);
-        let bytes: Vec<u8> = (first..first + 8).chain(second..second + 8).collect();
-        let mask = self.builder.func.dfg.immediates.push(ConstantData::from(bytes));
-        let shuffled = self.builder.ins().shuffle(x, y, mask);
-        self.cast(ty, shuffled)
-    }
-
-    /// Calls the scalar function on every lane. Slow: for cold blocks and long functions.
-    pub fn call_per_lane(&mut self, callee: ExternFn, args: &[Value]) -> Value {
-        let Some(&first) = args.first() else {
-            return self.fconst(types::F64, f64::NAN);
-        };
-        let ty = self.ty(first);
-        if !ty.is_vector() {
-            return self.call_scalar(callee, args);
-        }
-        let mut result = first;
-        for lane in 0..ty.lane_count() as u8 {
-            let scalars: Vec<Value> = args.iter().map(|&x| self.builder.ins().extractlane(x, lane)).collect();
-            let value = self.call_scalar(callee, &scalars);
-            result = self.builder.ins().insertlane(result, value, lane);
-        }
-        result
-    }
-
-    fn call_scalar(&mut self, callee: ExternFn, args: &[Value]) -> Value {
-        let single = args.iter().any(|&x| self.is_single(x));
-        let wide: Vec<Value> = if single {
-            args.iter().map(|&x| self.builder.ins().fpromote(types::F64, x)).collect()
-        } else {
-            args.to_vec()
-        };
-        let func = self.externs.func_ref(self.builder.func, callee);
-        let call = self.builder.ins().call(func, &wide);
-        let result = self.builder.inst_results(call)[0];
-        if single { self.builder.ins().fdemote(types::F32, result) } else { result }
-    }
-
-    /// `fast`, except in the lanes where `rare` holds, which get the scalar function's value.
-    ///
-    /// Ends the current block: a cold block does the calls, and only when some lane needs them.
-    pub fn slow_path(&mut self, rare: Mask, fast: Value, callee: ExternFn, args: &[Value]) -> Value {
-        let ty = self.ty(fast);
-        let any = if ty.is_vector() { self.builder.ins().vany_true(rare.0) } else { rare.0 };
-        let slow_block = self.builder.create_block();
-        let join = self.builder.create_block();
-        let result = self.builder.append_block_param(join, ty);
-        self.builder.set_cold_block(slow_block);
-        self.builder.ins().brif(any, slow_block, &[], join, &[BlockArg::Value(fast)]);
-        self.builder.seal_block(slow_block);
-        self.builder.switch_to_block(slow_block);
-        let called = self.call_per_lane(callee, args);
-        let mixed = self.select(rare, called, fast);
-        self.builder.ins().jump(join, &[BlockArg::Value(mixed)]);
-        self.builder.seal_block(join);
-        self.builder.switch_to_block(join);
-        result
     }
 }

@@ -109,14 +109,14 @@ functions! {
     }
 }
 
-/// Emits the function at `x`, which is `f32`, `f64`, `f32x4` or `f64x2`; the result has the same
-/// type. The current block may be another one afterwards.
+/// Emits the function at `x`, which is `f32`, `f64` or a vector of them, of 128 bits or, where vectors are
+/// [wide](MathBuilder::wide), of up to 512; the result has the same type. The current block may be another one afterwards.
 pub fn emit_unary(m: &mut MathBuilder<'_, '_>, function: MathUnary, x: Value) -> Value {
     if m.is_single(x) { single::unary(m, function, x) } else { double::unary(m, function, x) }
 }
 
-/// Emits the function at `x` and `y`, both of the same type among `f32`, `f64`, `f32x4` and
-/// `f64x2`; the result has the same type. The current block may be another one afterwards.
+/// Emits the function at `x` and `y`, both of the same type, which is one that [`emit_unary`] takes; the result has the
+/// same type. The current block may be another one afterwards.
 pub fn emit_binary(m: &mut MathBuilder<'_, '_>, function: MathBinary, x: Value, y: Value) -> Value {
     match function {
         MathBinary::Min => common::minimum(m, x, y),

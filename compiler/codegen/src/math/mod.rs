@@ -1,6 +1,6 @@
 //! Vector math: elementwise functions as inline Cranelift IR.
 //!
-//! [`emit_unary`] and [`emit_binary`] emit a function of `f32`, `f64`, `f32x4` or `f64x2` values into
+//! [`emit_unary`] and [`emit_binary`] emit a function of `f32` or `f64` values, or vectors of them, into
 //! the function under construction. A call per element would cost more than most of these functions
 //! themselves and would stop fusion at every `exp`; inline, a fused loop keeps its values in
 //! registers. Each function is written once, against [`MathBuilder`], for scalars and vectors, which
@@ -74,6 +74,7 @@ pub mod special;
 mod common;
 mod double;
 mod functions;
+mod lanes;
 mod single;
 
 pub use builder::{Mask, MathBuilder};

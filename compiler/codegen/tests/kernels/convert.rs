@@ -4,7 +4,7 @@ use pullback_ir::{DType, Scalar};
 use pullback_loops::{Expr, VarType};
 use pullback_runtime::Element;
 
-use super::support::{Kit, map, vector};
+use super::support::{Kit, lanes_of, map, vector};
 
 const FLOATS: [f64; 20] = [
     0.0,
@@ -97,13 +97,9 @@ fn check_all<T: Number>(values: &[T], from: DType) {
     for to in DType::ALL {
         check(values, from, to, 1);
     }
-    let four = [DType::F32, DType::I32, DType::Bool];
-    let two = [DType::F64, DType::I64, DType::Bool];
-    for (lanes, types) in [(4, four), (2, two)] {
-        if types.contains(&from) {
-            for to in types {
-                check(values, from, to, lanes);
-            }
+    for &lanes in lanes_of(from).iter().filter(|&&lanes| lanes > 1) {
+        for to in DType::ALL.into_iter().filter(|&to| lanes_of(to).contains(&lanes)) {
+            check(values, from, to, lanes);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Programs built by hand, compiled and run, and compared with values computed here in another way.
 //!
-//! Every program is compiled for all the processor's features and for the baseline, with Cranelift's verifier on.
+//! Every program is compiled for all the processor's features, for these with vectors of 128 bits, and for the baseline, with Cranelift's verifier on.
 #![allow(clippy::unwrap_used, clippy::panic, missing_docs, reason = "tests")]
 
 mod calls;
@@ -14,3 +14,4 @@ mod parallel;
 mod run_time;
 mod sharing;
 mod support;
+mod wide;

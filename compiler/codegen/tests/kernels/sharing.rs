@@ -34,7 +34,7 @@ fn shared(text: &str, elements: usize) -> Vec<(String, String)> {
     let program = program(text);
     let x: Vec<f32> = (0..elements).map(|i| (i * 7 % 11) as f32 + 0.5).collect();
     let expected = interpret(&program, &[Elements::F32(x.clone())]).unwrap();
-    for (features, threads) in FEATURES.into_iter().zip([1, 2]) {
+    for (features, threads) in FEATURES.into_iter().zip([1, 2, 1]) {
         let found = compiled(&program, features, threads).executable.run(&[ArgRef::from(&x[..])]).unwrap();
         for (found, expected) in found.iter().zip(&expected) {
             let found = match expected {

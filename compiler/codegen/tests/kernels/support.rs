@@ -2,25 +2,32 @@
 
 use std::sync::Arc;
 
+use pullback_codegen::isa::vector_bytes;
 use pullback_codegen::{Compiled, Error, Features, Options, compile, runtime_dtype};
 use pullback_ir::{DType, Literal};
 use pullback_loops::{
     Affine, Buffer, BufferData, Carried, Expr, For, Index, Kernel, Place, Program, Space, Step, Stmt, Var, VarType,
     Verified, VerifyErrors, verify,
 };
-use pullback_runtime::{ArgRef, Element, Parameter, Signature, Tensor};
+use pullback_runtime::{ArgRef, Element, Executable, Parameter, Signature, Tensor};
 
-/// Both sets of features.
-pub(crate) const FEATURES: [Features; 2] = [Features::Native, Features::Baseline];
+/// All sets of features.
+pub(crate) const FEATURES: [Features; 3] = [Features::Native, Features::Baseline, Features::Vectors128];
 
-/// The lanes that an element type is tested with.
+/// The lanes that an element type is tested with, as wide as vectors may be on this processor.
 pub(crate) fn lanes_of(dtype: DType) -> &'static [u8] {
-    match dtype {
-        DType::F32 | DType::I32 => &[1, 4],
-        DType::F64 | DType::I64 => &[1, 2],
-        DType::U8 => &[1],
-        DType::Bool => &[1, 2, 4],
-    }
+    let (lanes, narrow): (&[u8], usize) = match dtype {
+        DType::F32 | DType::I32 => (&[1, 4, 8, 16], 2),
+        DType::F64 | DType::I64 => (&[1, 2, 4, 8], 2),
+        DType::U8 => (&[1], 1),
+        DType::Bool => (&[1, 2, 4, 8, 16], 3),
+    };
+    if has_wide_vectors() { lanes } else { &lanes[..narrow] }
+}
+
+/// Whether there are vectors of more than 128 bits on this processor.
+pub(crate) fn has_wide_vectors() -> bool {
+    vector_bytes(Features::Native) == 64
 }
 
 pub(crate) fn vector(dtype: DType, lanes: u8) -> VarType {
@@ -165,9 +172,20 @@ impl Kit {
         }
     }
 
-    /// The first output, for each set of features.
-    pub(crate) fn run<T: Element>(&mut self, inputs: &[ArgRef<'_>]) -> [Vec<T>; 2] {
-        FEATURES.map(|features| first(&self.compile(features).executable.run(inputs).unwrap()))
+    /// The program for all sets of features, or for the first alone if there are vectors of more than 128 bits.
+    pub(crate) fn executables(&mut self) -> Vec<Executable> {
+        let is_wide = |(_, ty): (Var, &VarType)| match ty.dtype {
+            DType::Bool => ty.lanes > 4,
+            dtype => usize::from(ty.lanes) * dtype.bytes() > 16,
+        };
+        let features = if self.program.vars.iter().any(is_wide) { &FEATURES[..1] } else { &FEATURES };
+        let options = |&features| Options { features, verify: true, ..Options::default() };
+        features.iter().map(|features| self.compile_with(&options(features)).unwrap().executable).collect()
+    }
+
+    /// The first output, for each set of features that the program can be compiled for.
+    pub(crate) fn run<T: Element>(&mut self, inputs: &[ArgRef<'_>]) -> Vec<Vec<T>> {
+        self.executables().iter().map(|executable| first(&executable.run(inputs).unwrap())).collect()
     }
 }
 
@@ -184,14 +202,13 @@ pub(crate) fn arg<T: Element>(elements: &[T]) -> ArgRef<'_> {
     elements.into()
 }
 
-/// Runs an elementwise expression over arrays, `lanes` at a time, for each set of features.
+/// Runs an elementwise expression over arrays, `lanes` at a time, for each set of features. The arrays are repeated up to a multiple of the lanes.
 pub(crate) fn map<T: Element, U: Element>(
     (from, to, lanes): (DType, DType, u8),
     operands: &[&[T]],
     expr: impl FnOnce(&mut Kit, &[Var]) -> Expr,
-) -> [Vec<U>; 2] {
-    let count = operands[0].len();
-    assert_eq!(count % usize::from(lanes), 0);
+) -> Vec<Vec<U>> {
+    let count = operands[0].len().next_multiple_of(usize::from(lanes));
     let mut kit = Kit::new();
     let buffers: Vec<Buffer> = operands.iter().map(|_| kit.input(from, count)).collect();
     let out = kit.output(to, count);
@@ -201,8 +218,12 @@ pub(crate) fn map<T: Element, U: Element>(
         let result = kit.set(vector(to, lanes), expr);
         kit.store(out, i, result);
     });
-    let inputs: Vec<ArgRef<'_>> = operands.iter().map(|&elements| arg(elements)).collect();
-    kit.run(&inputs)
+    let repeated: Vec<Vec<T>> =
+        operands.iter().map(|elements| elements.iter().cycle().take(count).copied().collect()).collect();
+    let inputs: Vec<ArgRef<'_>> = repeated.iter().map(|elements| arg(elements)).collect();
+    let mut results = kit.run(&inputs);
+    results.iter_mut().for_each(|result| result.truncate(operands[0].len()));
+    results
 }
 
 /// Every pair of elements, as two arrays.

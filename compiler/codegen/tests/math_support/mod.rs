@@ -120,7 +120,8 @@ impl<T: Element> Kernel<T> {
             (T::TYPE, 1)
         };
         build_loop(&mut builder, ty, lanes, |builder, x, y| {
-            let mut m = MathBuilder { builder, fma: variant.fma, externs: &mut externs, constants: &mut InCode };
+            let mut m =
+                MathBuilder { builder, fma: variant.fma, wide: false, externs: &mut externs, constants: &mut InCode };
             match function {
                 Function::Unary(f) => emit_unary(&mut m, f, x),
                 Function::Binary(f) => emit_binary(&mut m, f, x, y),

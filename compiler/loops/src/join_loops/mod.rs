@@ -26,7 +26,7 @@ use crate::promote::takes_long;
 use crate::remove_dead::{remove_dead_stores, remove_unused_buffers};
 use crate::step::Step;
 
-use rewrite::{counting_to, forward, peeled, repeated, without_single_iterations};
+use rewrite::{counting_to, forward, peeled, repeated, without_single_iterations, written_out};
 use touch::{are_independent, can_take_turns, passes_on, touches};
 
 /// The most statements of a joined loop, functions counting for [`LONG`]: larger bodies run out of registers.
@@ -119,13 +119,23 @@ fn join_with_earlier(program: &mut Program, earlier: &mut [Step], kernel: &Kerne
     false
 }
 
-/// The two lists as one, with their loops joined; or one behind the other if neither has a loop.
+/// The two lists as one, with their loops joined; or one behind the other if neither has a loop, or only a short one over what the other passes on to it.
 fn join(program: &mut Program, first: &[Stmt], second: &[Stmt]) -> Option<Vec<Stmt>> {
     let [mut first, mut second] = [first, second].map(|stmts| without_single_iterations(program, stmts));
     let at = first.iter().rposition(is_loop);
     let (Some(at), Some(by)) = (at, second.iter().position(is_loop)) else {
-        let any = first.iter().chain(&second).any(is_loop);
-        return (!any).then(|| forward(program, first.iter().chain(&second)));
+        // A row may be written out in one of them and a loop in the other.
+        if first.iter().chain(&second).any(is_loop) {
+            if !passes_on(&touches(program, &first, None)?, &touches(program, &second, None)?) {
+                return None;
+            }
+            [first, second] = [written_out(program, &first)?, written_out(program, &second)?];
+            let fits = weight(&first) + weight(&second) <= MAX_STATEMENTS;
+            if !fits || first.iter().chain(&second).any(is_loop) {
+                return None;
+            }
+        }
+        return Some(forward(program, first.iter().chain(&second)));
     };
     let (Stmt::For(one), Stmt::For(other)) = (&first[at], &second[by]) else { return None };
     let extents = (one.extent, other.extent);
@@ -292,6 +302,64 @@ mod tests {
             let [Stmt::For(columns)] = &columns[..] else { panic!("one loop over columns") };
             let loads = columns.body.iter().filter(|stmt| matches!(stmt, Stmt::Let(_, Expr::Load(_))));
             assert_eq!((columns.step, loads.count()), (step as i64, step), "of the arguments alone");
+            assert_eq!(run(apart), run(together));
+        }
+    }
+
+    #[test]
+    fn what_is_stored_without_a_loop_is_summed_without_one() {
+        // Three rows of a vector each, and one row of three vectors.
+        let vectors = |rows: usize| {
+            let store = |i: &str, at: usize| {
+                format!(
+                    "v{0} = load %x[{i}{at}] : f32x4\n v{1} = add v{0}, v{0} : f32x4\n store %t[{i}{at}], v{1}\n",
+                    20 + at,
+                    21 + at
+                )
+            };
+            let (stores, row) = match rows {
+                1 => ([0, 4, 8].map(|at| store("", at)).concat(), ""),
+                _ => (store("4*i0 + ", 0), "4*i2 + "),
+            };
+            let width = 12 / rows;
+            let text = format!(
+                "program @f {{
+  buffer %x : f32[12] input 0
+  buffer %y : f32[{rows}] output 0
+  buffer %t : f32[12] arena 0
+  arena 64
+
+  kernel @double \"\" {{
+    for i0 = 0 to {rows} step 1 {{
+      {stores}
+    }}
+  }}
+
+  kernel @sum \"\" {{
+    v4 = const 0.0 : f32x4
+    for i2 = 0 to {rows} step 1 {{
+      v8 = for i3 = 0 to {width} step 4 carry (v5 = v4 : f32x4) {{
+        v6 = load %t[{row}i3] : f32x4
+        v7 = add v5, v6 : f32x4
+        yield v7
+      }}
+      v9 = reduce_lanes add v8 : f32
+      store %y[i2], v9
+    }}
+  }}
+}}
+"
+            );
+            // Variables and counters are numbered from 0 on.
+            parse_program(&text).unwrap_or_else(|error| panic!("{text}{error:?}"))
+        };
+        for rows in [1, 3] {
+            let apart = vectors(rows);
+            let mut together = joined(apart.clone());
+            remove_dead_stores(&mut together);
+            let text = together.to_string();
+            assert_eq!((together.kernels().len(), text.matches("load %t").count()), (1, 0), "{text}");
+            assert_eq!((text.matches("for i").count(), text.matches("store %t").count()), (rows / 3, 0), "{text}");
             assert_eq!(run(apart), run(together));
         }
     }

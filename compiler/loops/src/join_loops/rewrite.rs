@@ -5,23 +5,27 @@ use std::borrow::Cow;
 use cranelift_entity::SecondaryMap;
 
 use super::is_loop;
-use crate::program::{Affine, Expr, For, Index, Place, Program, Stmt, Var, VarType};
+use crate::program::{Affine, Carried, Expr, For, Index, Place, Program, Stmt, Var, VarType};
 use crate::promote::{are_apart, with_operands};
 
 /// The most iterations that are written out behind a loop so that it is as long as another.
 const MAX_PEELED: i64 = 2;
 
-/// Statements in which a loop of one iteration, that carries nothing, is none.
+/// The most iterations of a loop that is written out to be joined with statements that are in no loop.
+const MAX_WRITTEN_OUT: i64 = 8;
+
+/// Statements in which a loop of one iteration is none, as far as what it gives is computed in it.
 pub(super) fn without_single_iterations(program: &mut Program, stmts: &[Stmt]) -> Vec<Stmt> {
     let mut out = Vec::with_capacity(stmts.len());
     for stmt in stmts {
         if let Stmt::For(inner) = stmt
             && inner.extent == inner.step
-            && inner.carried.is_empty()
+            && let Some(names) = Names::of_iteration(inner)
         {
             let mut body = Vec::new();
             let first = Moved { from: inner.index, to: None, factor: 1, by: 0 };
             if first.stmts(program, &inner.body, None, &mut body).is_some() {
+                body.iter_mut().for_each(|stmt| names.rename(stmt));
                 out.extend(body);
                 continue;
             }
@@ -29,6 +33,73 @@ pub(super) fn without_single_iterations(program: &mut Program, stmts: &[Stmt]) -
         out.push(stmt.clone());
     }
     out
+}
+
+/// Statements in which short loops are written out; `None` if one has loops inside.
+pub(super) fn written_out(program: &mut Program, stmts: &[Stmt]) -> Option<Vec<Stmt>> {
+    let mut out = Vec::with_capacity(stmts.len());
+    for stmt in stmts {
+        out.push(match stmt {
+            Stmt::For(inner) if inner.extent > 0 && inner.extent <= MAX_WRITTEN_OUT * inner.step => {
+                Stmt::For(Box::new(repeated(program, inner, (inner.index, inner.extent))?))
+            }
+            stmt => stmt.clone(),
+        });
+    }
+    Some(without_single_iterations(program, &out))
+}
+
+/// Variables that turned out to be others.
+#[derive(Default)]
+struct Names(SecondaryMap<Var, Option<Var>>);
+
+impl Names {
+    /// What the variables of an only iteration are around it: what is carried is what it begins as, and what it ends as is what the loop gives. `None` where that has a
+    /// name already, or could get one because it is loaded.
+    fn of_iteration(inner: &For) -> Option<Self> {
+        let mut names = Self::default();
+        for carried in &inner.carried {
+            let is_computed = |stmt: &Stmt| match stmt {
+                Stmt::Let(var, expr) => *var == carried.next && !matches!(expr, Expr::Load(_)),
+                Stmt::For(nested) => nested.carried.iter().any(|nested| nested.result == carried.next),
+                Stmt::Store(..) | Stmt::Bind(_) | Stmt::If(_) | Stmt::Gemm(_) | Stmt::Pack(_) | Stmt::Call(_) => false,
+            };
+            if names.0[carried.next].is_some() || !inner.body.iter().any(is_computed) {
+                return None;
+            }
+            names.0[carried.next] = Some(carried.result);
+            names.0[carried.param] = Some(carried.init);
+        }
+        Some(names)
+    }
+
+    fn of(&self, var: Var) -> Var {
+        self.0[var].unwrap_or(var)
+    }
+
+    /// Renames what a statement assigns and reads.
+    fn rename(&self, stmt: &mut Stmt) {
+        match stmt {
+            Stmt::Let(var, expr) => {
+                *var = self.of(*var);
+                *expr = with_operands(expr, |var| self.of(var));
+            }
+            Stmt::Store(_, var) => *var = self.of(*var),
+            Stmt::Bind(bind) => bind.var = self.of(bind.var),
+            Stmt::If(inner) => {
+                inner.condition = self.of(inner.condition);
+                inner.body.iter_mut().for_each(|stmt| self.rename(stmt));
+            }
+            Stmt::For(inner) => {
+                inner.body.iter_mut().for_each(|stmt| self.rename(stmt));
+                for carried in &mut inner.carried {
+                    let Carried { init, next, result, .. } = carried;
+                    (*init, *next, *result) = (self.of(*init), self.of(*next), self.of(*result));
+                }
+            }
+            Stmt::Gemm(_) | Stmt::Pack(_) | Stmt::Call(_) => {}
+        }
+    }
 }
 
 /// The loop with a counter that goes to `extent`, if it then runs as often: by rows instead of by their elements.

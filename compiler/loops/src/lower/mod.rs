@@ -49,13 +49,27 @@ use crate::step::Step;
 use buffers::{Buffers, Copy, Location, Names, Places, root};
 use tiles::{Tiling, aliases};
 
-/// Lowers a verified function without calls, split into regions by `plan`.
+/// What a program is lowered for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Target {
+    /// Bytes of the widest vectors: 16, 32 or 64.
+    pub vector_bytes: usize,
+}
+
+impl Default for Target {
+    /// Vectors of 16 bytes, which all targets have.
+    fn default() -> Self {
+        Self { vector_bytes: 16 }
+    }
+}
+
+/// Lowers a verified function without calls, split into regions by `plan`. Sums are taken in an order that depends on shapes and on the target.
 ///
 /// # Errors
 /// [`Error::Limit`] if the program needs an arena larger than the address space allows; [`Error::Bug`] if the plan is not one
-/// that [`pullback_optimize::fuse`] makes.
-pub fn lower(function: &Function, plan: &Plan) -> Result<Program, Error> {
-    lower_donating(function, plan, &[])
+/// that [`pullback_optimize::fuse`] makes, or if no target has vectors of that many bytes.
+pub fn lower(function: &Function, plan: &Plan, target: Target) -> Result<Program, Error> {
+    lower_donating(function, plan, target, &[])
 }
 
 /// A parameter whose memory a result takes. Both have the same element type and number of elements, and the result is none of the parameters, nor an alias of one.
@@ -72,9 +86,19 @@ pub struct Donation {
 ///
 /// # Errors
 /// As [`lower`].
-pub fn lower_donating(function: &Function, plan: &Plan, donated: &[Donation]) -> Result<Program, Error> {
+pub fn lower_donating(
+    function: &Function,
+    plan: &Plan,
+    target: Target,
+    donated: &[Donation],
+) -> Result<Program, Error> {
+    if !matches!(target.vector_bytes, 16 | 32 | 64) {
+        let message = format!("vectors of {} bytes, expected 16, 32 or 64", target.vector_bytes);
+        return Err(Error::Bug { stage: "lower", message });
+    }
     let program = Program { name: function.name.clone(), ..Program::default() };
-    let mut session = Session { program, kernels: KernelNames::default(), buffers: Names::default() };
+    let vector_bytes = target.vector_bytes;
+    let mut session = Session { vector_bytes, program, kernels: KernelNames::default(), buffers: Names::default() };
     let places = session.signature(function, plan, donated);
     session.program.body = session.function(function, plan, &places)?;
     let mut program = session.program;
@@ -87,6 +111,8 @@ pub fn lower_donating(function: &Function, plan: &Plan, donated: &[Donation]) ->
 
 /// What all levels of nesting share.
 struct Session {
+    /// Of the widest vectors.
+    vector_bytes: usize,
     program: Program,
     kernels: KernelNames,
     buffers: Names,
@@ -145,7 +171,7 @@ impl Session {
             next += 1;
             let body = match region.kind {
                 RegionKind::Loop | RegionKind::Assemble(_) => {
-                    region::lower(function, plan, &buffers, region, None, &mut self.buffers, &mut self.program)?
+                    region::lower(function, plan, &buffers, region, None, self)?
                 }
                 RegionKind::Contraction(inst) => contract::lower(function, &buffers, inst, None, &mut self.program)?,
                 RegionKind::Control(inst) => {
@@ -165,7 +191,8 @@ impl Session {
 
     /// One kernel that makes the copies in order, if they are of anything.
     fn copies(&mut self, copies: &[Copy], what: &str) -> Option<Step> {
-        let body: Vec<_> = copies.iter().flat_map(|copy| region::copy(copy, &mut self.program)).collect();
+        let Self { vector_bytes, program, .. } = self;
+        let body: Vec<_> = copies.iter().flat_map(|copy| region::copy(copy, *vector_bytes, program)).collect();
         if body.is_empty() {
             return None;
         }

@@ -25,7 +25,7 @@ use super::nest::{Nest, Position};
 use super::tiles::Cut;
 use crate::error::Error;
 use crate::program::{Affine, Expr, Index, Var};
-use crate::schedule::ReduceSchedule;
+use crate::schedule::{Lanes, ReduceSchedule, Run};
 
 /// The longest chain of additions in a sum of floats.
 pub(super) const BLOCK: usize = 64;
@@ -213,7 +213,7 @@ impl Eval<'_> {
         if by_columns {
             self.nest.vector = vector;
         }
-        let lanes = if by_columns { 1 } else { schedule.lanes };
+        let lanes = if by_columns { Lanes::SCALAR } else { schedule.lanes };
         let totals = Runner { fold, kept, schedule, lanes }.level(self, 0, fold.origin.clone());
         self.nest.restore(hidden);
         totals
@@ -273,8 +273,8 @@ struct Runner<'a> {
     fold: &'a Fold,
     kept: &'a [Position],
     schedule: &'a ReduceSchedule,
-    /// Lanes along the innermost folded axes; 1 by columns.
-    lanes: u8,
+    /// Lanes along the innermost folded axes; scalars by columns.
+    lanes: Lanes,
 }
 
 impl Runner<'_> {
@@ -300,27 +300,28 @@ impl Runner<'_> {
         )
     }
 
-    /// The fold over the innermost group: several accumulators for each position, then one, then one position of the group at a time.
+    /// The fold over the innermost group: several accumulators for each position, then one, then one of each narrower kind, at last one position of the group at a time.
     fn innermost(&self, eval: &mut Eval<'_>, folded: &[Affine]) -> Result<Vec<Var>, Error> {
         let Some(group) = self.schedule.groups.last() else {
             return Err(Error::Bug { stage: "lower", message: "a fold without axes".into() });
         };
-        let (lanes, unroll) = (usize::from(self.lanes), self.schedule.unroll);
-        let mut done = 0;
+        // A loop of one iteration would hide nothing.
+        let unroll = self.schedule.unroll;
+        let unroll = if group.extent < 2 * unroll * usize::from(self.lanes.widest) { 1 } else { unroll };
+        let mut runs = self.lanes.runs(group.extent, unroll);
+        if runs.is_empty() {
+            // Without any position the total is the identity, which a loop gives.
+            runs.push(Run { start: 0, span: 0, step: 1, copies: 1, lanes: 1 });
+        }
         let mut totals: Option<Vec<Var>> = None;
-        for (width, lanes) in [(unroll, lanes), (1, lanes), (1, 1)] {
-            let step = width * lanes;
-            let trips = (group.extent - done) / step;
-            // Without any position the total is the identity, which the last loop gives.
-            if trips == 0 && (group.extent > 0 || totals.is_some()) {
-                continue;
-            }
+        for run in runs {
+            let (step, width) = (run.step, run.copies);
             // Accumulators come position after position: those of one are next to each other.
             let mut body = |eval: &mut Eval<'_>, at: Affine, accs: &[Var]| {
                 let mut nexts = accs.to_vec();
                 for number in 0..width {
                     let mut folded = folded.to_vec();
-                    let at = at.plus_constant((number * lanes) as i64);
+                    let at = at.plus_constant(run.at(number) as i64);
                     folded[group.last_axis] = folded[group.last_axis].plus(&at, 1);
                     for (kept, next) in self.kept.iter().zip(nexts.iter_mut().skip(number).step_by(width)) {
                         *next = eval.element(self.fold, kept, &folded, Some(*next))?;
@@ -328,17 +329,16 @@ impl Runner<'_> {
                 }
                 Ok(nexts)
             };
-            let count = Count { trips, step, lanes: lanes as u8, width: width * self.kept.len() };
-            let accs = self.counted(eval, count, Affine::constant(done as i64), &mut body)?;
+            let count = Count { trips: run.span / step, step, lanes: run.lanes, width: width * self.kept.len() };
+            let accs = self.counted(eval, count, Affine::constant(run.start as i64), &mut body)?;
             let mut parts: Vec<Var> = accs.chunks(width).map(|accs| tree(&mut eval.nest, self.fold, accs)).collect();
-            if lanes > 1 {
+            if run.lanes > 1 {
                 parts = parts.into_iter().map(|part| eval.nest.reduce_lanes(self.fold.kind, part)).collect();
             }
             totals = Some(match totals {
                 Some(totals) => combine_all(&mut eval.nest, self.fold, &totals, &parts),
                 None => parts,
             });
-            done += trips * step;
         }
         totals.ok_or_else(|| Error::Bug { stage: "lower", message: "a fold over nothing".into() })
     }

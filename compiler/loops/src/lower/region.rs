@@ -10,19 +10,18 @@ use cranelift_entity::EntitySet;
 use pullback_ir::{Binary, Function, Inst, Scalar, Value};
 use pullback_optimize::fuse::{FusionRegion, Plan, RegionKind};
 
-use super::buffers::{Buffers, Copy, Location, Names};
-use super::bug;
+use super::buffers::{Buffers, Copy, Location};
 use super::cumulate::{Along, cumulate};
 use super::eval::Eval;
 use super::indexing::Windows;
 use super::nest::{Log, Nest, Position};
 use super::reduce::{ReduceSchedules, Seen, WRITTEN_OUT};
 use super::tiles::{Block, Cut, block_roots};
+use super::{Session, bug};
 use crate::error::Error;
 use crate::program::{Affine, Expr, Index, Program, Stmt, Var};
 use crate::schedule::{
-    Accesses, DomainSchedule, Group, Run, elementwise_unroll, folds_together, lanes_of_types, reduce_schedule,
-    row_runs, vectors_pay,
+    Accesses, DomainSchedule, Group, Lanes, Run, elementwise_unroll, folds_together, reduce_schedule, row_runs,
 };
 
 /// What an element is for a position of a box.
@@ -86,9 +85,9 @@ pub(super) fn lower(
     buffers: &Buffers,
     region: &FusionRegion,
     block: Option<&Block<'_>>,
-    names: &mut Names,
-    program: &mut Program,
+    session: &mut Session,
 ) -> Result<Vec<Stmt>, Error> {
+    let Session { vector_bytes, program, buffers: names, .. } = session;
     let mut own = EntitySet::new();
     for &inst in &region.members {
         for &value in function.inst_results(inst).iter().filter(|&&value| plan.stored.contains(value)) {
@@ -96,7 +95,7 @@ pub(super) fn lower(
         }
     }
     let folded = block.and_then(Block::folded).into_iter().flat_map(|cut| block_roots(function, plan, region, cut));
-    let lowering = Lowering { function, buffers, own, folded: folded.collect() };
+    let lowering = Lowering { function, buffers, vector_bytes: *vector_bytes, own, folded: folded.collect() };
     let parts = match region.kind {
         RegionKind::Loop => vec![lowering.domain(region, block)?],
         RegionKind::Assemble(inst) => lowering.assemble(inst, names, program)?,
@@ -120,26 +119,18 @@ pub(super) fn lower(
 }
 
 /// The statements that copy a buffer.
-pub(super) fn copy(copy: &Copy, program: &mut Program) -> Vec<Stmt> {
-    if copy.elements == 0 {
-        return Vec::new();
-    }
+pub(super) fn copy(copy: &Copy, vector_bytes: usize, program: &mut Program) -> Vec<Stmt> {
     let dtype = program.buffers[copy.from.buffer].dtype;
-    let lanes = usize::from(lanes_of_types(std::iter::once(dtype)));
+    let lanes = Lanes::of_types(std::iter::once(dtype), vector_bytes);
     let mut nest = Nest::new(program);
-    let mut done = 0;
-    for step in [lanes, 1] {
-        let extent = (copy.elements - done) / step * step;
-        if extent > 0 {
-            let (index, _) = nest.open(extent, step, &[]);
-            nest.vector = (step > 1).then_some((index, step as u8));
-            let at = Affine::counter(index).plus_constant(done as i64);
-            let value = nest.load(dtype, &copy.from, at.clone());
-            nest.store(&copy.to, at, value);
-            nest.close(&[]);
-            nest.vector = None;
-            done += extent;
-        }
+    for run in lanes.runs(copy.elements, 1) {
+        let (index, _) = nest.open(run.span, run.step, &[]);
+        nest.vector = (run.lanes > 1).then_some((index, run.lanes));
+        let at = Affine::counter(index).plus_constant(run.start as i64);
+        let value = nest.load(dtype, &copy.from, at.clone());
+        nest.store(&copy.to, at, value);
+        nest.close(&[]);
+        nest.vector = None;
     }
     nest.finish(program)
 }
@@ -150,20 +141,23 @@ pub(super) fn fill(
     buffers: &Buffers,
     (location, strides): (&Location, Vec<i64>),
     (mut part, value): (PositionBox, Scalar),
-    program: &mut Program,
+    session: &mut Session,
 ) -> Result<Vec<Stmt>, Error> {
     if part.extents.contains(&0) {
         return Ok(Vec::new());
     }
     let (source, location) = (Source::Constant(value), location.clone());
     part.targets = vec![Target { source, location, offset: 0, strides, windows: None, combine: None }];
-    let lowering = Lowering { function, buffers, own: EntitySet::new(), folded: BTreeMap::new() };
-    lowering.emit(&part, program)
+    let vector_bytes = session.vector_bytes;
+    let lowering = Lowering { function, buffers, vector_bytes, own: EntitySet::new(), folded: BTreeMap::new() };
+    lowering.emit(&part, &mut session.program)
 }
 
 pub(super) struct Lowering<'a> {
     pub(super) function: &'a Function,
     pub(super) buffers: &'a Buffers,
+    /// Of the widest vectors.
+    vector_bytes: usize,
     own: EntitySet<Value>,
     /// Reductions that fold a block of positions of an axis.
     folded: BTreeMap<Inst, Cut>,
@@ -235,7 +229,8 @@ impl<'a> Lowering<'a> {
             counters.push(index);
         }
         leaf(&mut eval, part, &[position], false)?;
-        Ok(choose(&part.extents, !part.stands_alone(), &counters, &eval.nest, &eval.schedules.seen))
+        let seen = (&eval.nest, &eval.schedules.seen[..]);
+        Ok(choose(&part.extents, !part.stands_alone(), &counters, seen, self.vector_bytes))
     }
 }
 
@@ -263,18 +258,18 @@ fn counters_of(axes: &[usize], counters: &[Option<Index>]) -> impl Iterator<Item
     axes.iter().filter_map(|&axis| counters[axis])
 }
 
-/// The schedule of a region from what an evaluation on paper touched; `ordered` if the axes have to run in their order.
+/// The schedule of a region from what an evaluation on paper touched, for vectors of at most so many bytes; `ordered` if the axes have to run in their order.
 fn choose(
     extents: &[usize],
     ordered: bool,
     counters: &[Option<Index>],
-    nest: &Nest,
-    seen: &[Seen],
+    (nest, seen): (&Nest, &[Seen]),
+    vector_bytes: usize,
 ) -> (DomainSchedule, ReduceSchedules) {
     let log = &nest.log;
     let domain = strides_along(&log.accesses, extents, counters);
-    let widest = usize::from(lanes_of_types(log.assigned.iter().map(|entry| entry.0)));
-    let order = if ordered { (0..extents.len()).collect() } else { domain.order(widest) };
+    let narrowest = Lanes::of_types(log.assigned.iter().map(|entry| entry.0), vector_bytes).narrowest;
+    let order = if ordered { (0..extents.len()).collect() } else { domain.order(usize::from(narrowest)) };
     let groups = domain.collapse_in(&order);
     let outer: usize = groups.len().saturating_sub(1);
     let inner_axes = axes_of(&groups, outer, &order);
@@ -283,7 +278,7 @@ fn choose(
     let depth = 1 + extents[..first_axis].iter().filter(|&&extent| extent != 1).count();
     let inside = log.assigned.iter().filter(|entry| entry.1 >= depth);
     let weight: u32 = inside.clone().map(|entry| entry.2).sum();
-    let mut lanes = lanes_of_types(inside.map(|entry| entry.0));
+    let mut lanes = Lanes::of_types(inside.map(|entry| entry.0), vector_bytes);
     let innermost = groups.last().copied();
 
     let mut schedules = ReduceSchedules::default();
@@ -293,7 +288,7 @@ fn choose(
         let fold_groups = folded.collapse();
         let fold_depth = reduction.depth + 1;
         let assigned = log.assigned[reduction.assigned.clone()].iter().filter(|entry| entry.1 >= fold_depth);
-        let row_lanes = lanes_of_types(assigned.map(|entry| entry.0));
+        let mut row_lanes = Lanes::of_types(assigned.map(|entry| entry.0), vector_bytes);
         let by_rows = |group: Group| folded.gathers(group.last_axis);
         let row_gathers = fold_groups.last().map_or(usize::MAX, |&group| by_rows(group));
         if let Some(kept) = innermost {
@@ -301,17 +296,22 @@ fn choose(
             let column_gathers = moved.gathers(kept.last_axis);
             let depends = moved.strides.iter().any(|strides| strides[kept.last_axis] != 0);
             // Rows shorter than a vector have nothing to offer.
-            let rows = fold_groups.last().is_some_and(|group| group.extent >= usize::from(lanes));
-            if depends && (rows && row_gathers < column_gathers || kept.extent < usize::from(lanes)) {
-                lanes = 1;
+            let narrowest = usize::from(lanes.narrowest);
+            let rows = fold_groups.last().is_some_and(|group| group.extent >= narrowest);
+            if depends && (rows && row_gathers < column_gathers || kept.extent < narrowest) {
+                lanes = Lanes::SCALAR;
             }
         }
         let last = fold_groups.len().saturating_sub(1);
         let fold_order: Vec<usize> = (0..reduction.extents.len()).collect();
         let fold_axes = axes_of(&fold_groups, last, &fold_order);
-        let rows_pay = fold_groups.last().is_some_and(|group| vectors_pay(&folded, group.last_axis, 0))
-            && !nest.needs_scalars(counters_of(fold_axes, &reduction.counters));
-        let schedule = reduce_schedule(fold_groups, if rows_pay { row_lanes } else { 1 });
+        row_lanes = match fold_groups.last() {
+            Some(group) if !nest.needs_scalars(counters_of(fold_axes, &reduction.counters)) => {
+                row_lanes.within(group.extent).along(&folded, group.last_axis, 0)
+            }
+            Some(_) | None => Lanes::SCALAR,
+        };
+        let schedule = reduce_schedule(fold_groups, row_lanes);
         schedules.chosen.insert(reduction.inst, schedule);
     }
     if let Some(group) = innermost {
@@ -319,21 +319,22 @@ fn choose(
             log.stores.iter().any(|store| counter.is_some_and(|counter| store.coefficient(counter) == 0))
         };
         let needs_scalars = stays(counters[group.last_axis]) || nest.needs_scalars(counters_of(inner_axes, counters));
-        if group.extent < usize::from(lanes) || needs_scalars || !vectors_pay(&domain, group.last_axis, weight) {
-            lanes = 1;
-        }
+        let along = lanes.within(group.extent).along(&domain, group.last_axis, weight);
+        lanes = if needs_scalars { Lanes::SCALAR } else { along };
     }
+    let together = innermost.and_then(|group| {
+        let all_share = seen.iter().all(|reduction| shares(reduction, log, counters, group));
+        let vectors = folds_together(group.extent, lanes.widest, weight)?;
+        (lanes.is_vector() && !seen.is_empty() && all_share).then_some(vectors)
+    });
     let unroll = match innermost {
-        Some(group) if seen.is_empty() => elementwise_unroll(outer > 0, group.extent, lanes, weight),
-        Some(group) if lanes > 1 && seen.iter().all(|reduction| shares(reduction, log, counters, group)) => {
-            folds_together(group.extent, lanes, weight)
-        }
-        Some(_) | None => 1,
+        Some(group) if seen.is_empty() => elementwise_unroll(outer > 0, group.extent, lanes.widest, weight),
+        Some(_) | None => together.unwrap_or(1),
     };
     if unroll > 1 && !seen.is_empty() {
         schedules.chosen.values_mut().for_each(|schedule| *schedule = schedule.together(unroll));
     }
-    (DomainSchedule { groups, lanes, unroll, order }, schedules)
+    (DomainSchedule { groups, lanes, unroll, together: together.is_some(), order }, schedules)
 }
 
 /// Whether it pays to fold results next to each other along a group of axes in the same loops: the reduction is inside of all loops over the positions and of no other
@@ -385,12 +386,13 @@ impl Emission<'_> {
         }
         // Where a target takes the place of what is read, that is gone the second time.
         let overwrites = self.part.targets.iter().any(|target| eval.buffers.overwrites(&target.location));
-        for Run { start, span, copies, lanes } in row_runs(extent, s, self.part.stands_alone() && !overwrites) {
-            let (index, _) = eval.nest.open(span, copies * usize::from(lanes), &[]);
+        for run in row_runs(extent, s, self.part.stands_alone() && !overwrites) {
+            let Run { start, span, step, copies, lanes } = run;
+            let (index, _) = eval.nest.open(span, step, &[]);
             eval.nest.vector = (lanes > 1).then_some((index, lanes));
             let at = |copy: usize| {
                 let mut position = position.clone();
-                let at = Affine::counter(index).plus_constant((start + copy * usize::from(lanes)) as i64);
+                let at = Affine::counter(index).plus_constant((start + run.at(copy)) as i64);
                 position[last_axis] = position[last_axis].plus(&at, 1);
                 position
             };

@@ -20,8 +20,8 @@ use super::region::{PositionBox, fill, strides_of};
 use super::{Session, about, bug, contract, region};
 use crate::error::Error;
 use crate::join_loops::join_loops;
-use crate::program::{Affine, Expr, Index, Kernel, Program, Space, Stmt};
-use crate::schedule::{Segment, lanes_of_types, tile_segments};
+use crate::program::{Affine, Expr, Index, Kernel, Space, Stmt};
+use crate::schedule::{Lanes, Run, Segment, tile_segments};
 use crate::step::{Loop, Step};
 use crate::verify::can_run_in_parallel;
 
@@ -199,7 +199,7 @@ impl Session {
             slot += segment.chunks;
         }
         for (from, to, elements, step) in &partial {
-            let body = combine((from, to), *elements, slots, *step, &mut self.program);
+            let body = self.combine((from, to), *elements, slots, *step);
             let name = self.kernels.unique(format!("{}_total", self.program.buffers[to.buffer].name).into());
             steps.push(Step::Kernel(Kernel { name, about: "partial results of tiles combined".into(), body }));
         }
@@ -327,8 +327,7 @@ impl Session {
                     contract::lower(function, buffers, inst, Some(&block), &mut self.program)?
                 }
                 RegionKind::Loop | RegionKind::Assemble(_) | RegionKind::Control(_) => {
-                    let (names, program) = (&mut self.buffers, &mut self.program);
-                    region::lower(function, plan, buffers, data, Some(&block), names, program)?
+                    region::lower(function, plan, buffers, data, Some(&block), self)?
                 }
             };
             if !body.is_empty() {
@@ -351,9 +350,47 @@ impl Session {
         let nothing = scalar::identity(total.kind, dtype);
         let nothing = nothing.unwrap_or_else(|| Scalar::from_f64(dtype, 0.0));
         let strides = strides_of(group.function, value);
-        let body = fill(group.function, buffers, (&total.location, strides), (part, nothing), &mut self.program)?;
+        let body = fill(group.function, buffers, (&total.location, strides), (part, nothing), self)?;
         let name = self.kernels.unique(format!("{}_begin", self.program.buffers[total.location.buffer].name).into());
         Ok(Step::Kernel(Kernel { name, about: "a total begins".into(), body }))
+    }
+
+    /// Combines slots one after the other, a few vectors side by side: lines of a slot are then read once, and the chains of additions overlap.
+    fn combine(
+        &mut self,
+        (from, to): (&Location, &Location),
+        elements: usize,
+        slots: usize,
+        step: Binary,
+    ) -> Vec<Stmt> {
+        let dtype = self.program.buffers[from.buffer].dtype;
+        let lanes = Lanes::of_types(std::iter::once(dtype), self.vector_bytes);
+        let mut nest = Nest::new(&self.program);
+        for run in lanes.runs(elements, COMBINED_VECTORS) {
+            let Run { start, span, step: positions, copies, lanes } = run;
+            let (index, _) = nest.open(span, positions, &[]);
+            nest.vector = (lanes > 1).then_some((index, lanes));
+            let places: Vec<Affine> =
+                (0..copies).map(|copy| Affine::counter(index).plus_constant((start + run.at(copy)) as i64)).collect();
+            let first: Vec<_> = places.iter().map(|at| nest.load(dtype, from, at.clone())).collect();
+            let (slot, carried) = nest.open(slots - 1, 1, &first);
+            let slot = Affine::counter(slot).plus_constant(1);
+            let next: Vec<_> = places
+                .iter()
+                .zip(carried)
+                .map(|(at, carried)| {
+                    let part = nest.load(dtype, from, at.plus(&slot, elements as i64));
+                    nest.apply(dtype, &[carried, part], 1, |a| Expr::Binary(step, a[0], a[1]))
+                })
+                .collect();
+            let totals = nest.close(&next);
+            for (at, total) in places.into_iter().zip(totals) {
+                nest.store(to, at, total);
+            }
+            nest.close(&[]);
+            nest.vector = None;
+        }
+        nest.finish(&mut self.program)
     }
 }
 
@@ -404,46 +441,4 @@ fn serial(index: Index, count: usize, body: Vec<Step>) -> Step {
 
 fn missing(value: Value) -> Error {
     Error::Bug { stage: "lower", message: format!("{value} of a tile group has no buffer") }
-}
-
-/// Combines slots one after the other, a few vectors side by side: lines of a slot are then read once, and the chains of additions overlap.
-fn combine(
-    (from, to): (&Location, &Location),
-    elements: usize,
-    slots: usize,
-    step: Binary,
-    program: &mut Program,
-) -> Vec<Stmt> {
-    let dtype = program.buffers[from.buffer].dtype;
-    let lanes = usize::from(lanes_of_types(std::iter::once(dtype)));
-    let mut nest = Nest::new(program);
-    let mut done = 0;
-    for (copies, width) in [(COMBINED_VECTORS, lanes), (1, lanes), (1, 1)] {
-        let extent = (elements - done) / (copies * width) * (copies * width);
-        if extent > 0 {
-            let (index, _) = nest.open(extent, copies * width, &[]);
-            nest.vector = (width > 1).then_some((index, width as u8));
-            let places: Vec<Affine> =
-                (0..copies).map(|copy| Affine::counter(index).plus_constant((done + copy * width) as i64)).collect();
-            let first: Vec<_> = places.iter().map(|at| nest.load(dtype, from, at.clone())).collect();
-            let (slot, carried) = nest.open(slots - 1, 1, &first);
-            let slot = Affine::counter(slot).plus_constant(1);
-            let next: Vec<_> = places
-                .iter()
-                .zip(carried)
-                .map(|(at, carried)| {
-                    let part = nest.load(dtype, from, at.plus(&slot, elements as i64));
-                    nest.apply(dtype, &[carried, part], 1, |a| Expr::Binary(step, a[0], a[1]))
-                })
-                .collect();
-            let totals = nest.close(&next);
-            for (at, total) in places.into_iter().zip(totals) {
-                nest.store(to, at, total);
-            }
-            nest.close(&[]);
-            nest.vector = None;
-            done += extent;
-        }
-    }
-    nest.finish(program)
 }

@@ -1,23 +1,25 @@
-//! Vectors that become scalars.
+//! Vectors that become narrower ones or scalars.
 //!
 //! A value passes from a store to a load in a variable only if both are of the same elements. Where a buffer is accessed in vectors here
-//! and by elements there (a state `f64[3]` is a vector of two and a scalar, and its elements are read one by one), the vectors are split.
+//! and by elements there (a state `f64[3]` is a vector of two and a scalar, and its elements are read one by one), the vectors are split. So are vectors of eight
+//! where halves of them are accessed elsewhere; pieces are as wide as they can be.
 //! With a vector go those that it is computed from and that are computed from it, as far as the operations have the same lanes, and those that share a buffer
 //! with it; others keep their lanes. A group with an operation that takes long is left, since one vector exponential costs
-//! half of two scalar ones: its buffers stay in memory.
+//! half of two scalar or narrower ones: its buffers stay in memory.
 
-use cranelift_entity::{EntitySet, SecondaryMap};
+use cranelift_entity::SecondaryMap;
 use pullback_interp::scalar;
 use pullback_ir::Binary;
 use smallvec::SmallVec;
 
 use super::operands::{takes_long, with_operands};
-use super::{accesses_by_buffer, are_consistent};
+use super::{Access, accesses_by_buffer, are_consistent};
 use crate::contract_mul_add::for_each_operand;
 use crate::program::{Buffer, Expr, If, Place, Program, Stmt, Var, VarType};
+use crate::verify::is_legal;
 
-/// The lanes of a split vector.
-type Lanes = SmallVec<[Var; 4]>;
+/// The pieces of a split vector, in the order of its lanes.
+type Pieces = SmallVec<[Var; 4]>;
 
 /// Splits the vectors that stand in the way of passing values in variables.
 pub(super) fn split_vectors(program: &mut Program, stmts: Vec<Stmt>) -> Vec<Stmt> {
@@ -25,22 +27,49 @@ pub(super) fn split_vectors(program: &mut Program, stmts: Vec<Stmt>) -> Vec<Stmt
     let stored = |buffer: &Buffer| by_buffer.get(buffer).is_some_and(|all| all.iter().any(|access| access.is_store));
     let mut groups = Groups::default();
     groups.stmts(program, &stmts, &stored);
-    let mut split = EntitySet::new();
+    let mut split: SecondaryMap<Var, Option<u8>> = SecondaryMap::new();
+    let mut any = false;
     for (&buffer, accesses) in by_buffer.iter().filter(|(buffer, _)| stored(buffer)) {
-        if let (Some(member), false) = (groups.of_buffer[buffer], are_consistent(accesses)) {
-            split.insert(groups.find(member));
+        if let (Some(member), Some(lanes)) = (groups.of_buffer[buffer], consistent_lanes(accesses)) {
+            let group = groups.find(member);
+            split[group] = Some(split[group].map_or(lanes, |others| others.min(lanes)));
+            any = true;
         }
     }
     for costly in std::mem::take(&mut groups.costly) {
-        split.remove(groups.find(costly));
+        split[groups.find(costly)] = None;
     }
-    if split.is_empty() {
+    for vector in std::mem::take(&mut groups.vectors) {
+        let (group, ty) = (groups.find(vector), program.vars[vector]);
+        if split[group].is_some_and(|lanes| !is_legal(VarType { lanes: lanes.min(ty.lanes), ..ty })) {
+            split[group] = Some(1);
+        }
+    }
+    if !any {
         return stmts;
     }
-    let mut splitter = Splitter { program, groups, split, lanes: SecondaryMap::new(), renamed: SecondaryMap::new() };
+    let mut splitter = Splitter { program, groups, split, pieces: SecondaryMap::new(), renamed: SecondaryMap::new() };
     let mut out = Vec::new();
     stmts.into_iter().for_each(|stmt| splitter.stmt(stmt, &mut out));
     out
+}
+
+/// The most lanes that vectors can be split into so that any two accesses are of the same elements or of none in common; `None` if they are already.
+fn consistent_lanes(accesses: &[Access]) -> Option<u8> {
+    if are_consistent(accesses) {
+        return None;
+    }
+    let split = |access: &Access, lanes: u8| {
+        let ty = VarType { lanes: lanes.min(access.ty.lanes), ..access.ty };
+        let pieces = 0..access.ty.lanes / ty.lanes;
+        let place = |piece| piece_of(&access.place, piece, ty.lanes);
+        pieces.map(|piece| Access { place: place(piece), ty, ..access.clone() }).collect::<Vec<_>>()
+    };
+    let widest = accesses.iter().map(|access| access.ty.lanes).max().unwrap_or(1);
+    let halved = std::iter::successors(Some(widest / 2), |lanes| Some(lanes / 2));
+    let fits =
+        |lanes: &u8| are_consistent(&accesses.iter().flat_map(|access| split(access, *lanes)).collect::<Vec<_>>());
+    halved.take_while(|&lanes| lanes > 1).find(fits).or(Some(1))
 }
 
 /// Vector variables in groups that are split together or not at all: a forest.
@@ -51,6 +80,8 @@ struct Groups {
     of_buffer: SecondaryMap<Buffer, Option<Var>>,
     /// Results of vector operations that take long.
     costly: Vec<Var>,
+    /// All vectors that are assigned.
+    vectors: Vec<Var>,
 }
 
 impl Groups {
@@ -85,6 +116,11 @@ impl Groups {
     fn stmts(&mut self, program: &Program, stmts: &[Stmt], stored: &impl Fn(&Buffer) -> bool) {
         let is_vector = |var: Var| program.vars[var].lanes > 1;
         for stmt in stmts {
+            if let Stmt::Let(var, _) = stmt
+                && is_vector(*var)
+            {
+                self.vectors.push(*var);
+            }
             match stmt {
                 Stmt::Let(var, Expr::Load(place)) | Stmt::Store(place, var) => {
                     if is_vector(*var) && stored(&place.buffer) {
@@ -112,19 +148,21 @@ impl Groups {
 struct Splitter<'p> {
     program: &'p mut Program,
     groups: Groups,
-    /// The groups that are split, by their representatives.
-    split: EntitySet<Var>,
-    lanes: SecondaryMap<Var, Lanes>,
+    /// The lanes of the pieces of groups that are split, by their representatives.
+    split: SecondaryMap<Var, Option<u8>>,
+    pieces: SecondaryMap<Var, Pieces>,
     /// Scalars that turned out to be others.
     renamed: SecondaryMap<Var, Option<Var>>,
 }
 
 impl Splitter<'_> {
-    fn is_split(&mut self, var: Var) -> bool {
-        self.program.vars[var].lanes > 1 && {
-            let group = self.groups.find(var);
-            self.split.contains(group)
+    /// The lanes of the pieces that a variable is split into, if it is.
+    fn split(&mut self, var: Var) -> Option<u8> {
+        let lanes = self.program.vars[var].lanes;
+        if lanes == 1 {
+            return None;
         }
+        self.split[self.groups.find(var)].filter(|&pieces| pieces < lanes)
     }
 
     fn scalar(&self, var: Var) -> Var {
@@ -132,23 +170,39 @@ impl Splitter<'_> {
     }
 
     fn stmt(&mut self, stmt: Stmt, out: &mut Vec<Stmt>) {
+        let vector = match &stmt {
+            Stmt::Let(_, Expr::ReduceLanes(_, vector)) => Some(*vector),
+            Stmt::Let(var, _) | Stmt::Store(_, var) => Some(*var),
+            Stmt::Bind(_) | Stmt::If(_) | Stmt::For(_) | Stmt::Gemm(_) | Stmt::Pack(_) | Stmt::Call(_) => None,
+        };
+        let split = vector.and_then(|vector| self.split(vector));
+        match (stmt, split) {
+            (Stmt::Let(var, Expr::ReduceLanes(kind, x)), Some(lanes)) => {
+                let total = self.combine(scalar::step(kind), self.pieces[x].clone(), out);
+                match total {
+                    Some(total) if lanes > 1 => out.push(Stmt::Let(var, Expr::ReduceLanes(kind, total))),
+                    total => self.renamed[var] = total,
+                }
+            }
+            (Stmt::Let(var, expr), Some(lanes)) => {
+                let pieces = 0..self.program.vars[var].lanes / lanes;
+                self.pieces[var] = pieces.map(|piece| self.piece(var, &expr, (piece, lanes), out)).collect();
+            }
+            (Stmt::Store(place, var), Some(lanes)) => {
+                for (piece, &part) in (0..).zip(&self.pieces[var]) {
+                    out.push(Stmt::Store(piece_of(&place, piece, lanes), part));
+                }
+            }
+            (stmt, _) => self.whole(stmt, out),
+        }
+    }
+
+    /// A statement without anything that is split.
+    fn whole(&mut self, stmt: Stmt, out: &mut Vec<Stmt>) {
         match stmt {
-            Stmt::Let(var, Expr::ReduceLanes(kind, x)) if self.is_split(x) => {
-                let total = self.combine(scalar::step(kind), self.lanes[x].clone(), out);
-                self.renamed[var] = total;
-            }
-            Stmt::Let(var, expr) if self.is_split(var) => {
-                let lanes = (0..self.program.vars[var].lanes).map(|lane| self.lane(var, &expr, lane, out)).collect();
-                self.lanes[var] = lanes;
-            }
             Stmt::Let(var, expr) => {
                 let expr = with_operands(&expr, |operand| self.scalar(operand));
                 out.push(Stmt::Let(var, expr));
-            }
-            Stmt::Store(place, var) if self.is_split(var) => {
-                for (lane, &part) in self.lanes[var].iter().enumerate() {
-                    out.push(Stmt::Store(lane_of(&place, lane as i64), part));
-                }
             }
             Stmt::Store(place, var) => out.push(Stmt::Store(place, self.scalar(var))),
             Stmt::Bind(mut bind) => {
@@ -166,27 +220,30 @@ impl Splitter<'_> {
         }
     }
 
-    /// A lane of an expression, assigned to a new variable.
-    fn lane(&mut self, var: Var, expr: &Expr, lane: u8, out: &mut Vec<Stmt>) -> Var {
-        let at = i64::from(lane);
+    /// A piece of an expression, of so many lanes, assigned to a new variable.
+    fn piece(&mut self, var: Var, expr: &Expr, (piece, lanes): (u8, u8), out: &mut Vec<Stmt>) -> Var {
         let expr = match expr {
-            Expr::Splat(x) => return self.scalar(*x),
-            Expr::Load(place) => Expr::Load(lane_of(place, at)),
+            Expr::Splat(x) if lanes == 1 => return self.scalar(*x),
+            Expr::Splat(x) => Expr::Splat(self.scalar(*x)),
+            Expr::Load(place) => Expr::Load(piece_of(place, piece, lanes)),
             Expr::Position { index, lane_stride } => {
-                Expr::Position { index: index.plus_constant(at * lane_stride), lane_stride: 1 }
+                let first = index.plus_constant(i64::from(piece) * i64::from(lanes) * lane_stride);
+                Expr::Position { index: first, lane_stride: if lanes == 1 { 1 } else { *lane_stride } }
             }
-            _ => with_operands(expr, |operand| self.lanes[operand].get(usize::from(lane)).copied().unwrap_or(operand)),
+            _ => {
+                with_operands(expr, |operand| self.pieces[operand].get(usize::from(piece)).copied().unwrap_or(operand))
+            }
         };
-        let part = self.program.var(VarType::scalar(self.program.vars[var].dtype));
+        let part = self.program.var(VarType { lanes, ..self.program.vars[var] });
         out.push(Stmt::Let(part, expr));
         part
     }
 
-    /// The lanes combined as `reduce_lanes` does: halves first.
-    fn combine(&mut self, op: Binary, mut lanes: Lanes, out: &mut Vec<Stmt>) -> Option<Var> {
-        while lanes.len() > 1 {
-            let (low, high) = lanes.split_at(lanes.len() / 2);
-            lanes = low
+    /// The pieces combined as `reduce_lanes` does with lanes: halves first.
+    fn combine(&mut self, op: Binary, mut pieces: Pieces, out: &mut Vec<Stmt>) -> Option<Var> {
+        while pieces.len() > 1 {
+            let (low, high) = pieces.split_at(pieces.len() / 2);
+            pieces = low
                 .iter()
                 .zip(high)
                 .map(|(&x, &y)| {
@@ -196,11 +253,13 @@ impl Splitter<'_> {
                 })
                 .collect();
         }
-        lanes.first().copied()
+        pieces.first().copied()
     }
 }
 
-/// The place of one lane.
-fn lane_of(place: &Place, lane: i64) -> Place {
-    Place { buffer: place.buffer, index: place.index.plus_constant(lane * place.lane_stride), lane_stride: 1 }
+/// The place of a piece of so many lanes.
+fn piece_of(place: &Place, piece: u8, lanes: u8) -> Place {
+    let lane_stride = if lanes == 1 { 1 } else { place.lane_stride };
+    let index = place.index.plus_constant(i64::from(piece) * i64::from(lanes) * place.lane_stride);
+    Place { buffer: place.buffer, index, lane_stride }
 }

@@ -5,7 +5,7 @@
 //! through memory from one iteration to the next. This pass turns a loop whose body is only a few statements into one kernel with a loop inside, in which
 //!
 //! 1. the loops of the body, all of a few iterations, are written out (`unroll`), so that positions are constants;
-//! 2. vectors that share memory with other accesses than their own kind become scalars (`lanes`);
+//! 2. vectors that share memory with other accesses than their own kind become narrower ones or scalars (`lanes`);
 //! 3. what is stored and loaded again is passed on in variables, within an iteration and, as values carried by the loop, from one
 //!    to the next (`forward`); sums with zeros that padding made fall away (`simplify`).
 //!
@@ -34,7 +34,7 @@ use crate::step::{Loop, Step};
 /// The most statements of an iteration, written out: Cranelift's time grows faster than the size of a function.
 const MAX_STATEMENTS: usize = 1500;
 
-/// The most statements of an iteration whose vectors had to become scalars: beyond, more is lost by that than saved by passing values in variables.
+/// The most statements of an iteration whose vectors had to be split: beyond, more is lost by that than saved by passing values in variables.
 const MAX_SPLIT: usize = 600;
 
 /// Turns loops of few statements into single kernels that keep their state in variables.

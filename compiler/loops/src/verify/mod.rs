@@ -41,6 +41,7 @@ use crate::program::{Bind, Buffer, For, If, Index, Kernel, Program, Stmt, Var, V
 
 pub use parallel::can_run_in_parallel;
 use product::Layout;
+pub(crate) use types::is_legal;
 
 /// How deep loops may be nested: what walks a program recurses this deep.
 pub const MAX_DEPTH: usize = 128;
@@ -371,7 +372,7 @@ impl<'a> Checker<'a> {
         if self.scope[var] != Scope::Unassigned {
             self.report(format!("{what} is assigned a second time"));
         }
-        if !types::is_legal(ty) {
+        if !is_legal(ty) {
             self.report(format!("{what} is of type {ty}, {}", types::LEGAL));
         }
         Some(ty)

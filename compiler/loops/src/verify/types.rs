@@ -7,15 +7,16 @@ use super::Checker;
 use crate::program::{Expr, Var, VarType};
 
 /// What [`is_legal`] accepts, in words.
-pub(super) const LEGAL: &str = "expected a scalar, f32x4, i32x4, f64x2, i64x2, boolx2 or boolx4";
+pub(super) const LEGAL: &str =
+    "expected a scalar, or 4, 8 or 16 lanes of f32 or i32, 2, 4 or 8 of f64 or i64, 2, 4, 8 or 16 of bool";
 
-/// Whether there are variables of a type: scalars, and vectors of 128 bits, with `bool` to go with them.
-pub(super) const fn is_legal(ty: VarType) -> bool {
+/// Whether there are variables of a type: scalars, and vectors of 128, 256 or 512 bits, with `bool` to go with them.
+pub(crate) const fn is_legal(ty: VarType) -> bool {
     match (ty.dtype, ty.lanes) {
         (_, 1) => true,
-        (DType::F32 | DType::I32, lanes) => lanes == 4,
-        (DType::F64 | DType::I64, lanes) => lanes == 2,
-        (DType::Bool, lanes) => lanes == 2 || lanes == 4,
+        (DType::F32 | DType::I32, lanes) => matches!(lanes, 4 | 8 | 16),
+        (DType::F64 | DType::I64, lanes) => matches!(lanes, 2 | 4 | 8),
+        (DType::Bool, lanes) => matches!(lanes, 2 | 4 | 8 | 16),
         (DType::U8, _) => false,
     }
 }

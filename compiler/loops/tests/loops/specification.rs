@@ -18,7 +18,7 @@ fn block(name: &str) -> String {
 
 #[test]
 fn programs_of_the_specification_are_as_printed_and_verify() {
-    assert_eq!(blocks().len(), 8);
+    assert_eq!(blocks().len(), 9);
     for block in blocks() {
         assert_eq!(program(&block).to_string(), block);
     }
@@ -49,6 +49,9 @@ fn programs_of_the_specification_compute_what_they_say() {
     assert_eq!(found[1], Elements::Bool(x.iter().map(|&x| x >= 0.5).collect()));
     let finite = |lane: usize| if sums[lane + 4].is_finite() { sums[lane + 4] } else { sums[lane] };
     assert_eq!(found[2], Elements::F32(vec![(0..4).map(finite).fold(f32::NEG_INFINITY, f32::max)]));
+
+    let x: Vec<f32> = (0..28u8).map(f32::from).collect();
+    assert_eq!(run_program(&block("narrower"), &[Elements::F32(x)]), [Elements::F32(vec![27.0 * 14.0])]);
 
     let x: Vec<f32> = (0..24u8).map(f32::from).collect();
     let sums = x.chunks(4).map(|row| row.iter().map(|x| x * x).sum()).collect();

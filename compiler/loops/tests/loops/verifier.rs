@@ -85,8 +85,31 @@ fn the_good_program_is_good() {
 }
 
 #[test]
+fn vectors_have_16_to_64_bytes() {
+    let is_legal = |dtype: &str, lanes: usize| {
+        let text = format!(
+            "program @f {{\n  buffer %x : {dtype}[64] input 0\n  buffer %y : {dtype}[64] output 0\n  arena 0\n\n  \
+             kernel @k \"\" {{\n    v0 = load %x[0] : {dtype}x{lanes}\n    store %y[0], v0\n  }}\n}}\n"
+        );
+        let program = parse_program(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+        verify(program).is_ok()
+    };
+    for (dtype, legal) in [
+        ("f32", &[4, 8, 16][..]),
+        ("i32", &[4, 8, 16]),
+        ("f64", &[2, 4, 8]),
+        ("i64", &[2, 4, 8]),
+        ("bool", &[2, 4, 8, 16]),
+        ("u8", &[]),
+    ] {
+        let found: Vec<usize> = (2..=64).filter(|&lanes| is_legal(dtype, lanes)).collect();
+        assert_eq!(found, legal, "{dtype}");
+    }
+}
+
+#[test]
 fn operand_and_result_types() {
-    let legal = "expected a scalar, f32x4, i32x4, f64x2, i64x2, boolx2 or boolx4";
+    let legal = "expected a scalar, or 4, 8 or 16 lanes of f32 or i32, 2, 4 or 8 of f64 or i64, 2, 4, 8 or 16 of bool";
     for (from, to, expected) in [
         ("v0 = const 0.0 : f32", "v0 = const 0.0 : f64", "operand 0 is f64, expected f32"),
         ("v1 = splat v0 : f32x4", "v1 = splat v0 : f32", "a carried value of the loop is f32x4 and begins as f32"),

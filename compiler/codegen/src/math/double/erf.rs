@@ -108,7 +108,7 @@ fn complement(m: &mut MathBuilder<'_, '_>, a: Value) -> Value {
     let parts = parts(m, square.high, Some(square.low));
     let e = mantissa(m, &parts);
     let y = product(m, e, ratio);
-    scale(m, y.high, parts.n_bits)
+    scale(m, y.high, parts.power)
 }
 
 fn magnitude_at_least_half(m: &mut MathBuilder<'_, '_>, magnitude: Value) -> Value {

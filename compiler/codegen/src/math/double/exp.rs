@@ -35,10 +35,18 @@ const Q: [f64; 11] = [
     0.5,
 ];
 
+/// 2^n.
+#[derive(Clone, Copy)]
+pub(super) struct Power {
+    /// The low bits of this integer are n.
+    bits: Value,
+    /// The number itself.
+    n: Value,
+}
+
 /// e^x = 2^n (1 + r + tail).
 pub(super) struct Parts {
-    /// The low bits of this integer are n.
-    pub(super) n_bits: Value,
+    pub(super) power: Power,
     r: Value,
     tail: Value,
 }
@@ -61,7 +69,7 @@ pub(super) fn parts(m: &mut MathBuilder<'_, '_>, x: Value, low: Option<Value>) -
         None => (r, lost),
     };
     let tail = tail(m, r, lost);
-    Parts { n_bits: m.to_bits(shifted), r, tail }
+    Parts { power: Power { bits: m.to_bits(shifted), n }, r, tail }
 }
 
 /// e^(r + lost) - 1 - r.
@@ -87,9 +95,12 @@ pub(super) fn power_of_two(m: &mut MathBuilder<'_, '_>, n_bits: Value, bias: i64
 }
 
 /// x 2^n with one rounding, for any n in [-2044, 2046]: results may be denormal or overflow.
-pub(super) fn scale(m: &mut MathBuilder<'_, '_>, x: Value, n_bits: Value) -> Value {
-    let half = m.ushr(n_bits, 1);
-    let rest = m.isub(n_bits, half);
+pub(super) fn scale(m: &mut MathBuilder<'_, '_>, x: Value, power: Power) -> Value {
+    if m.wide {
+        return m.scale(x, power.n);
+    }
+    let half = m.ushr(power.bits, 1);
+    let rest = m.isub(power.bits, half);
     let first = power_of_two(m, half, 0);
     let second = power_of_two(m, rest, 0);
     let x = m.mul(x, first);
@@ -113,7 +124,7 @@ pub(super) fn exp(m: &mut MathBuilder<'_, '_>, x: Value) -> Value {
     let x = bounded(m, x);
     let parts = parts(m, x, None);
     let y = rounded_mantissa(m, &parts);
-    scale(m, y, parts.n_bits)
+    scale(m, y, parts.power)
 }
 
 /// 2^x: x - n is exact, and its product with ln(2) is taken in two doubles.
@@ -128,15 +139,15 @@ pub(super) fn exp2(m: &mut MathBuilder<'_, '_>, x: Value) -> Value {
     let Dd { high: r, low } = two_prod(m, fraction, ln2);
     let lost = m.fma_c(fraction, LN2_ERROR, low);
     let tail = tail(m, r, lost);
-    let parts = Parts { n_bits: m.to_bits(shifted), r, tail };
+    let parts = Parts { power: Power { bits: m.to_bits(shifted), n }, r, tail };
     let y = rounded_mantissa(m, &parts);
-    scale(m, y, parts.n_bits)
+    scale(m, y, parts.power)
 }
 
 /// (e^x - 1) / 4, for x up to 710.6. A quarter, because 2^n may exceed the largest double.
 fn quarter_expm1(m: &mut MathBuilder<'_, '_>, x: Value) -> Dd {
     let parts = parts(m, x, None);
-    let power = power_of_two(m, parts.n_bits, -2);
+    let power = power_of_two(m, parts.power.bits, -2);
     let rest = m.add_c(power, -0.25);
     // Only for n about 54 the subtraction rounds and matters.
     let rest_error = m.sub(power, rest);
@@ -208,7 +219,7 @@ pub(super) fn cosh(m: &mut MathBuilder<'_, '_>, x: Value) -> Value {
     let bounded = m.at_most(magnitude, 710.6);
     let parts = parts(m, bounded, None);
     let Dd { high, low } = mantissa(m, &parts);
-    let quarter = power_of_two(m, parts.n_bits, -2);
+    let quarter = power_of_two(m, parts.power.bits, -2);
     let high = m.mul(high, quarter);
     let low = m.mul(low, quarter);
     // A quarter of e^-|x| from a quarter of e^|x|; zero where the product overflows.
@@ -228,8 +239,8 @@ pub(super) fn logistic(m: &mut MathBuilder<'_, '_>, x: Value) -> Value {
     let bounded = m.at_least(negative_magnitude, -747.0);
     let parts = parts(m, bounded, None);
     let e = mantissa(m, &parts);
-    let scaled = scale(m, e.high, parts.n_bits);
-    let scaled_low = scale(m, e.low, parts.n_bits);
+    let scaled = scale(m, e.high, parts.power);
+    let scaled_low = scale(m, e.low, parts.power);
     let one = m.fconst(ty, 1.0);
     let Dd { high, low } = fast_two_sum(m, one, scaled);
     let low = m.add(low, scaled_low);
@@ -239,6 +250,8 @@ pub(super) fn logistic(m: &mut MathBuilder<'_, '_>, x: Value) -> Value {
     let y = quotient(m, numerator, Dd { high, low });
     let y = sum(m, y);
     let zero = m.iconst(ty, 0);
-    let n_bits = m.select(below, parts.n_bits, zero);
-    scale(m, y, n_bits)
+    let bits = m.select(below, parts.power.bits, zero);
+    let zero = m.fconst(ty, 0.0);
+    let n = m.select(below, parts.power.n, zero);
+    scale(m, y, Power { bits, n })
 }

@@ -17,7 +17,7 @@ use super::common;
 use super::externs::ExternFn;
 use super::functions::MathUnary;
 
-/// Emits the function for `f64` or `f64x2`.
+/// Emits the function for `f64` or a vector of them.
 pub(super) fn unary(m: &mut MathBuilder<'_, '_>, function: MathUnary, x: Value) -> Value {
     match function {
         MathUnary::Exp => exp::exp(m, x),

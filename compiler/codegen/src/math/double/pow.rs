@@ -89,7 +89,7 @@ fn power(m: &mut MathBuilder<'_, '_>, magnitude: Value, y: Value) -> Value {
     let low = m.select(inside, low, zero);
     let parts = parts(m, bounded, Some(low));
     let Dd { high, .. } = mantissa(m, &parts);
-    scale(m, high, parts.n_bits)
+    scale(m, high, parts.power)
 }
 
 fn power_to_single(m: &mut MathBuilder<'_, '_>, magnitude: Value, y: Value) -> Value {

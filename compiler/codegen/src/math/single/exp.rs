@@ -68,8 +68,11 @@ fn powers_of_two(m: &mut MathBuilder<'_, '_>, n_bits: Value) -> (Value, Value) {
     (m.from_bits(first), m.from_bits(second))
 }
 
-/// x 2^n with one rounding, where the powers' product is 2^n.
-fn scale(m: &mut MathBuilder<'_, '_>, x: Value, n_bits: Value) -> Value {
+/// x 2^n with one rounding, from n and its bits biased by [`TWO_POWERS`].
+fn scale(m: &mut MathBuilder<'_, '_>, x: Value, n: Value, n_bits: Value) -> Value {
+    if m.wide {
+        return m.scale(x, n);
+    }
     let (first, second) = powers_of_two(m, n_bits);
     let x = m.mul(x, first);
     m.mul(x, second)
@@ -80,9 +83,9 @@ pub(super) fn exp(m: &mut MathBuilder<'_, '_>, x: Value) -> Value {
     // Above 88.73 everything overflows, below -104 everything rounds to zero; the scaling does it.
     let x = m.at_most(x, 89.0);
     let x = m.at_least(x, -104.0);
-    let Reduced { n_bits, r, .. } = reduce(m, x, TWO_POWERS);
+    let Reduced { n_bits, n, r, .. } = reduce(m, x, TWO_POWERS);
     let y = exp_reduced(m, r);
-    scale(m, y, n_bits)
+    scale(m, y, n, n_bits)
 }
 
 /// 2^x, by its own polynomial: r = x - n is exact.
@@ -95,7 +98,7 @@ pub(super) fn exp2(m: &mut MathBuilder<'_, '_>, x: Value) -> Value {
     let r = m.sub(x, n);
     let y = exp2_reduced(m, r);
     let n_bits = m.to_bits(shifted);
-    scale(m, y, n_bits)
+    scale(m, y, n, n_bits)
 }
 
 /// 2^r for |r| <= 1/2.
@@ -204,9 +207,8 @@ pub(super) fn logistic(m: &mut MathBuilder<'_, '_>, x: Value) -> Value {
     let square = m.mul(r, r);
     let tail = m.fma(q, square, lost);
     let p = m.sub(tail, r);
-    let (first, second) = powers_of_two(m, n_bits);
-    let power = m.mul(first, second);
     let one = m.fconst(m.ty(x), 1.0);
+    let power = scale(m, one, n, n_bits);
     let sum = m.add(power, one);
     // What rounding took from a small power.
     let used = m.sub(sum, one);

@@ -13,7 +13,7 @@ use super::externs::ExternFn;
 use super::functions::MathUnary;
 use super::{common, double};
 
-/// Emits the function for `f32` or `f32x4`.
+/// Emits the function for `f32` or a vector of them.
 pub(super) fn unary(m: &mut MathBuilder<'_, '_>, function: MathUnary, x: Value) -> Value {
     match function {
         MathUnary::Exp => exp::exp(m, x),

@@ -26,7 +26,9 @@ pub mod tolerance;
 
 use pullback_interp::Array;
 use pullback_ir::{Elements, parse_module};
-use pullback_loops::{Program, Verified, contract_mul_add, interpret, join_kernels, lower, parse_program, verify};
+use pullback_loops::{
+    Program, Target, Verified, contract_mul_add, interpret, join_kernels, lower, parse_program, verify,
+};
 use pullback_optimize::fuse::{Cutting, FuseOptions, Fusion, fuse};
 use pullback_optimize::passes::{expand_operations, inline_regions};
 
@@ -56,12 +58,25 @@ pub fn case(text: &str, mood: Mood) -> Case {
     Case { module, func, inputs }
 }
 
-/// The loop program of a case without calls, contracted and with kernels joined or neither, verified; its text reads back to the same text.
+/// The widths of vectors that programs are lowered for.
+pub const TARGETS: [Target; 2] = [Target { vector_bytes: 16 }, Target { vector_bytes: 64 }];
+
+/// As [`lowered_for`], with the narrowest vectors.
 pub fn lowered(case: &Case, fusion: FuseOptions, contract: bool) -> Result<Verified<Program>, String> {
+    lowered_for(Target::default(), case, fusion, contract)
+}
+
+/// The loop program of a case without calls, contracted and with kernels joined or neither, verified; its text reads back to the same text.
+pub fn lowered_for(
+    target: Target,
+    case: &Case,
+    fusion: FuseOptions,
+    contract: bool,
+) -> Result<Verified<Program>, String> {
     let function = inline_regions(&case.module, case.function()).unwrap();
     let function = &expand_operations(&case.module, &function).unwrap();
     let plan = fuse(function, fusion).unwrap();
-    let mut program = lower(function, &plan).map_err(|error| format!("{error}\n{}", case.text()))?;
+    let mut program = lower(function, &plan, target).map_err(|error| format!("{error}\n{}", case.text()))?;
     if contract {
         contract_mul_add(&mut program);
         join_kernels(&mut program).map_err(|error| format!("{error}\n{}", case.text()))?;
@@ -84,7 +99,7 @@ pub fn run_lowered(case: &Case, program: &Verified<Program>) -> Result<Vec<Array
     Ok(shapes.zip(results).map(|(shape, elements)| Array::new(shape, elements).unwrap()).collect())
 }
 
-/// Lowers a case with and without fusion, contraction and joining of kernels and compares the results with the tensor interpreter's.
+/// Lowers a case for each target, with and without fusion, contraction and joining of kernels, and compares the results with the tensor interpreter's.
 pub fn check(case: &Case) -> Result<(), String> {
     let case = case.inlined();
     let bounds = Bounds::of(&case);
@@ -92,10 +107,12 @@ pub fn check(case: &Case) -> Result<(), String> {
     let [unfused, elementwise] = [Fusion::Off, Fusion::Elementwise].map(|kinds| FuseOptions { kinds, ..plain });
     let cut = FuseOptions { cutting: Cutting::EVERYTHING, ..plain };
     for (fusion, contract) in [(plain, true), (plain, false), (unfused, true), (elementwise, true), (cut, true)] {
-        let program = lowered(&case, fusion, contract)?;
-        let results = run_lowered(&case, &program)?;
-        let context = |message| format!("{fusion:?}: {message}\n{}\n{}", case.text(), *program);
-        bounds.check(&results).map_err(context)?;
+        for target in TARGETS {
+            let program = lowered_for(target, &case, fusion, contract)?;
+            let results = run_lowered(&case, &program)?;
+            let context = |message| format!("{target:?}, {fusion:?}: {message}\n{}\n{}", case.text(), *program);
+            bounds.check(&results).map_err(context)?;
+        }
     }
     Ok(())
 }
