@@ -98,6 +98,14 @@ impl Options {
         self
     }
 
+    /// Says which processor features generated code may use. The vectors of the [loop IR](crate::Stage::Loops) depend on it, and with them the order of sums: results differ in
+    /// the last bits.
+    #[must_use]
+    pub fn features(mut self, features: Features) -> Self {
+        self.features = features;
+        self
+    }
+
     /// Bounds the threads of parallel loops and large matrix products; 0 for as many as there are cores.
     #[must_use]
     pub fn threads(mut self, threads: usize) -> Self {

@@ -168,6 +168,9 @@ fn yardsticks_agree_with_the_interpreter_and_with_plain_rust_at_small_sizes() {
             assert!(line["checked"]["interpreter_f64_small"].as_f64().unwrap() < 2e-6, "{line}");
         }
     }
+    for features in ["vectors128", "baseline"] {
+        holds("yardsticks", &["--small", "--repeats", "1", "--only", "mlp_small,cnn", "--features", features]);
+    }
     let chosen = holds("yardsticks", &["--small", "--repeats", "1", "--only", "lorenz,cnn"]);
     assert!(chosen.contains("lorenz") && chosen.contains("cnn") && !chosen.contains("mlp"), "{chosen}");
 }

@@ -1,7 +1,7 @@
 //! Everything that compiles, in one place: machine code run on arrays, dumps of every stage, and timings.
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use pullback::{Error, Fusion, MemoryReport, Options, PassLimit, Report, Stage};
+use pullback::{Error, Features, Fusion, MemoryReport, Options, PassLimit, Report, Stage};
 use pullback_interp::Array;
 use pullback_ir::{FuncId, Module, Verified};
 
@@ -19,6 +19,13 @@ pub fn stage_parser() -> impl TypedValueParser<Value = Stage> {
 pub fn fusion_parser() -> impl TypedValueParser<Value = Fusion> {
     let names = Fusion::ALL.map(|kind| PossibleValue::new(kind.name()).help(kind.about()));
     PossibleValuesParser::new(names).try_map(|name| name.parse::<Fusion>())
+}
+
+/// Reads processor features, with all names and what they mean for help and completion.
+#[must_use]
+pub fn features_parser() -> impl TypedValueParser<Value = Features> {
+    let names = Features::ALL.map(|kind| PossibleValue::new(kind.name()).help(kind.about()));
+    PossibleValuesParser::new(names).try_map(|name| name.parse::<Features>())
 }
 
 /// Reads a number of bytes: digits, and a unit such as `KiB`, `MiB` or `GB`.

@@ -20,7 +20,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use clap::builder::{PossibleValuesParser, RangedU64ValueParser, TypedValueParser};
-use pullback::Fusion;
+use pullback::{Features, Fusion};
 
 use measure::{Settings, measure};
 use workloads::{ALL, Failure, Pair, program};
@@ -42,6 +42,9 @@ struct Arguments {
     /// Which instructions share kernels.
     #[arg(long, default_value_t = Fusion::All, value_parser = fusion_parser())]
     fusion: Fusion,
+    /// Which processor features machine code may use.
+    #[arg(long, default_value_t = Features::Native, value_parser = features_parser())]
+    features: Features,
     /// Calls that are measured.
     #[arg(long, default_value_t = 15, value_parser = RangedU64ValueParser::<usize>::new().range(1..=1_000_000))]
     repeats: usize,
@@ -55,13 +58,18 @@ struct Arguments {
     #[arg(long)]
     no_check: bool,
     /// Print the programs as text, which the `pullback` command reads, and measure nothing.
-    #[arg(long, conflicts_with = "json")]
+    #[arg(long, conflicts_with_all = ["json", "features"])]
     print: bool,
 }
 
 /// Reads a kind of fusion by its name.
 fn fusion_parser() -> impl TypedValueParser<Value = Fusion> {
     PossibleValuesParser::new(Fusion::ALL.map(Fusion::name)).try_map(|name| name.parse::<Fusion>())
+}
+
+/// Reads processor features by their name.
+fn features_parser() -> impl TypedValueParser<Value = Features> {
+    PossibleValuesParser::new(Features::ALL.map(Features::name)).try_map(|name| name.parse::<Features>())
 }
 
 impl Arguments {
@@ -73,7 +81,7 @@ impl Arguments {
     fn settings(&self) -> Settings {
         let options = pullback::Options::new().threads(self.threads);
         Settings {
-            options: options.fusion(self.fusion),
+            options: options.fusion(self.fusion).features(self.features),
             repeats: self.repeats,
             small: self.small,
             check: !self.no_check,

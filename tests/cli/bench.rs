@@ -49,6 +49,7 @@ fn what_cannot_be_measured_is_said() {
     fails(&folder, &["bench", "loss.pir", "--wrt", "nothing"], 2, &["no parameter %nothing"]);
     fails(&folder, &["bench", "loss.pir", "--fusion", "most"], 2, &["possible values", "contractions"]);
     fails(&folder, &["bench", "loss.pir", "--fusion", "off", "--ablate"], 2, &["cannot be used with"]);
+    fails(&folder, &["bench", "loss.pir", "--features", "all"], 2, &["possible values", "vectors128"]);
     fails(&folder, &["bench", "loss.pir", "--repeats", "0"], 2, &["0 is not in"]);
     fails(&folder, &["bench", "loss.pir", "--input", "w=[1,2,3]"], 1, &["%w"]);
 }

@@ -8,6 +8,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use assert_cmd::Command;
+use pullback::Features;
+use pullback::codegen::isa::vector_bytes;
 use pullback_optimize::pipeline;
 
 /// A folder of this test's own, with the files that the tests below use.
@@ -145,6 +147,8 @@ fn an_option_that_would_be_ignored_is_refused() {
         (&["dump", "loss.pir", "--mode", "forward"][..], "--mode needs --wrt"),
         (&["dump", "loss.pir", "--stage", "loops", "--mode", "reverse"], "--mode needs --wrt"),
         (&["dump", "loss.pir", "--fusion", "off"], "from `fused` on"),
+        (&["dump", "loss.pir", "--stage", "fused", "--features", "baseline"], "from `loops` on"),
+        (&["run", "loss.pir", "--interpret", "--features", "native"], "cannot be used with"),
         (&["dump", "loss.pir", "--memory-budget", "1MiB"], "from `fused` on"),
         (&["dump", "loss.pir", "--stage", "memory", "--memory-budget", "1.5MiB"], "a number of bytes"),
         (&["dump", "loss.pir", "--stage", "loops", "--provenance"], "up to `optimized`"),
@@ -158,10 +162,30 @@ fn an_option_that_would_be_ignored_is_refused() {
         &["--stage", "adjoint", "--mode", "forward"][..],
         &["--wrt", "w", "--mode", "forward"],
         &["--stage", "fused", "--fusion", "off"],
+        &["--stage", "loops", "--features", "baseline"],
         &["--provenance"],
     ] {
         succeeds(&folder, &[&["dump", "loss.pir"], args].concat());
     }
+}
+
+#[test]
+fn features_choose_the_vectors_of_loops_and_machine_code() {
+    let folder = folder("features");
+    let text = "func @f(%x: f32[64]) -> f32[64] {\n  %y = mul %x, %x : f32[64]\n  return %y\n}\n";
+    fs::write(folder.join("square.pir"), text).unwrap();
+    let dump =
+        |stage: &str, kind: &[&str]| succeeds(&folder, &[&["dump", "square.pir", "--stage", stage], kind].concat());
+    for kind in Features::ALL {
+        let args = ["--features", kind.name()];
+        let lanes = format!("f32x{}", vector_bytes(kind) / 4);
+        assert!(dump("loops", &args).contains(&lanes), "{kind}");
+        assert_eq!(dump("asm", &args).contains("zmm"), vector_bytes(kind) == 64, "{kind}");
+        let x = format!("x=[{}]", ["1.5"; 64].join(","));
+        let printed = succeeds(&folder, &[&["run", "square.pir", "--input", &x], &args[..]].concat());
+        assert!(printed.contains("2.25"), "{printed}");
+    }
+    assert_eq!(dump("asm", &[]), dump("asm", &["--features", "native"]));
 }
 
 /// Runs the command with its output, and its messages too, into pipes that nobody reads.

@@ -4,7 +4,7 @@ use std::num::NonZero;
 
 use clap::builder::RangedU64ValueParser;
 use comfy_table::{CellAlignment, Table, presets};
-use pullback::{Fusion, Options};
+use pullback::{Features, Fusion, Options};
 use pullback_interp::Array;
 use pullback_ir::DType;
 use pullback_loops::Traffic;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::dump::derivative;
 use crate::arrays::inputs;
-use crate::backend::{self, failure, fusion_parser};
+use crate::backend::{self, failure, features_parser, fusion_parser};
 use crate::derive::{Mode, find_function};
 use crate::measure::peak::Peak;
 use crate::measure::steps::{self, MAX_STEPS, StepTimes};
@@ -59,6 +59,9 @@ pub struct Args {
     /// Which instructions share kernels
     #[arg(long, value_name = "KIND", value_parser = fusion_parser(), default_value_t = Fusion::All)]
     fusion: Fusion,
+    /// Which processor features machine code may use
+    #[arg(long, value_name = "KIND", value_parser = features_parser(), default_value_t = Features::Native)]
+    features: Features,
     /// Compute values again where the arena would be larger, such as 64MiB
     #[arg(long, value_name = "SIZE", value_parser = backend::bytes)]
     memory_budget: Option<usize>,
@@ -89,7 +92,8 @@ pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Failure> {
     let tensors =
         arrays.iter().map(|array| pullback::to_tensor(array).map_err(failure)).collect::<Result<Vec<_>, _>>()?;
     let kinds = if args.ablate { Fusion::ALL.to_vec() } else { vec![args.fusion] };
-    let options = Options { threads: args.threads, memory_budget: args.memory_budget, ..Options::new() };
+    let options =
+        Options { threads: args.threads, features: args.features, memory_budget: args.memory_budget, ..Options::new() };
     let compiled = |fusion| Subject::new(&module, func, &options.clone().fusion(fusion));
     let subjects = kinds.into_iter().map(compiled).collect::<Result<Vec<_>, _>>()?;
     agree(&subjects, &subjects.iter().map(|subject| subject.results(&tensors)).collect::<Result<Vec<_>, _>>()?)?;
@@ -105,7 +109,7 @@ pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Failure> {
     let executables: Vec<_> = subjects.iter().map(|subject| &subject.executable).collect();
     let times = times(&executables, &tensors, args.repeats)?;
     let steps = match subjects.last() {
-        Some(last) if args.steps => steps::measure(&last.program, args.threads, args.repeats)?,
+        Some(last) if args.steps => steps::measure(&last.program, &options, args.repeats)?,
         _ => None,
     };
     let report = Report { name: &function.name, dtype, threads, peak, subjects: &subjects, times: &times };

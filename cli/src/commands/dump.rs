@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use comfy_table::{CellAlignment, Table, presets};
-use pullback::{Fusion, Options, Report, Stage};
+use pullback::{Features, Fusion, Options, Report, Stage};
 use pullback_ir::print::{PrintOptions, function_to_string};
 use pullback_ir::{FuncId, Module, Verified};
 use pullback_optimize::{find_pass, pipeline};
@@ -40,6 +40,7 @@ Examples:
   pullback dump loss.pir --stage loops --wrt w      (the loops of the value and gradient)
   pullback dump loss.pir --after simplify_algebra   (the tensor IR after that pass)
   pullback dump loss.pir --stage asm --timings
+  pullback dump loss.pir --stage asm --features vectors128
   pullback dump loss.pir --stage memory --wrt w -o arena.svg
   pullback dump loss.pir --stage memory --wrt w --memory-budget 64MiB
 
@@ -76,6 +77,9 @@ pub struct Args {
     /// Which instructions share kernels, `all` by default
     #[arg(long, value_name = "KIND", value_parser = backend::fusion_parser())]
     fusion: Option<Fusion>,
+    /// Which processor features machine code may use, `native` by default; at the stages from `loops` on
+    #[arg(long, value_name = "KIND", value_parser = backend::features_parser())]
+    features: Option<Features>,
     /// Threads that a call may use, 0 for as many as there are cores: more threads need more memory
     #[arg(long, default_value_t = 0, value_name = "N")]
     threads: usize,
@@ -118,7 +122,8 @@ pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Failure> {
         if derived { derivative(&program, func, &args.wrt, args.mode)? } else { (program.module.clone(), func) };
     let differentiated = start.elapsed();
     let options = backend::options(args.after.as_deref(), args.before.as_deref(), args.fusion.unwrap_or_default());
-    let options = Options { threads: args.threads, memory_budget: args.memory_budget, ..options };
+    let options = Options { threads: args.threads, memory_budget: args.memory_budget, ..options }
+        .features(args.features.unwrap_or_default());
     let text = match args.stage {
         Stage::Tensor => print(args, &program.module, func),
         Stage::Adjoint => print(args, &module, subject),
@@ -155,6 +160,9 @@ fn refuse_ignored(args: &Args) -> Result<(), Failure> {
     }
     if args.fusion.is_some() && args.stage < Stage::Fused && !args.timings {
         return refuse("--fusion is for the stages from `fused` on");
+    }
+    if args.features.is_some() && args.stage < Stage::Loops && !args.timings {
+        return refuse("--features is for the stages from `loops` on");
     }
     if args.memory_budget.is_some() && args.stage < Stage::Fused && !args.timings {
         return refuse("--memory-budget is for the stages from `fused` on");

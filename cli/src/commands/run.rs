@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use pullback::{Fusion, Options};
+use pullback::{Features, Fusion, Options};
 use pullback_interp::Array;
 use serde_json::json;
 
@@ -45,6 +45,9 @@ pub struct Args {
     /// Which instructions share kernels, `all` by default
     #[arg(long, value_name = "KIND", value_parser = backend::fusion_parser(), conflicts_with = "interpret")]
     fusion: Option<Fusion>,
+    /// Which processor features machine code may use, `native` by default
+    #[arg(long, value_name = "KIND", value_parser = backend::features_parser(), conflicts_with = "interpret")]
+    features: Option<Features>,
     /// Compute values again where the arena would be larger, such as 64MiB
     #[arg(long, value_name = "SIZE", value_parser = backend::bytes, conflicts_with = "interpret")]
     memory_budget: Option<usize>,
@@ -68,8 +71,8 @@ pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Failure> {
         pullback_interp::evaluate(&program.module, func, &inputs)
             .map_err(|error| program.failure(error.to_string(), None, func))?
     } else {
-        let fusion = args.fusion.unwrap_or_default();
-        let options = Options { fusion, memory_budget: args.memory_budget, ..Options::new() };
+        let (fusion, features) = (args.fusion.unwrap_or_default(), args.features.unwrap_or_default());
+        let options = Options { fusion, features, memory_budget: args.memory_budget, ..Options::new() };
         backend::run(&program.module, func, &inputs, &options)?
     };
     let function = program.module.function(func);

@@ -2,6 +2,7 @@
 //!
 //! A step alone finds in the caches what it left there itself, not what the step before it left, so the times need not add up to that of the whole.
 
+use pullback::Options;
 use pullback_codegen::runtime_dtype;
 use pullback_ir::{DType, Shape, Type};
 use pullback_loops::{Program, Space, Step, Traffic, isolate};
@@ -25,23 +26,23 @@ pub struct StepTimes {
     pub times: Option<Times>,
 }
 
-/// Measures the steps of a program in order; `None` if there are more than [`MAX_STEPS`].
+/// Measures the steps of a program that was lowered with these options, in order; `None` if there are more than [`MAX_STEPS`].
 ///
 /// # Errors
 /// If there is no memory, or a step cannot be compiled, which is a bug.
-pub fn measure(program: &Program, threads: usize, repeats: usize) -> Result<Option<Vec<StepTimes>>, Failure> {
+pub fn measure(program: &Program, options: &Options, repeats: usize) -> Result<Option<Vec<StepTimes>>, Failure> {
     if program.body.len() > MAX_STEPS {
         return Ok(None);
     }
     let alone = isolate(program).map_err(|error| Failure::Bug(error.to_string()))?;
     let steps = program.body.iter().zip(alone).map(|(step, alone)| {
-        let times = alone.map(|alone| measure_alone(alone, threads, repeats)).transpose()?;
+        let times = alone.map(|alone| measure_alone(alone, options, repeats)).transpose()?;
         Ok(StepTimes { name: name(step), traffic: Traffic::of_step(program, step), times })
     });
     steps.collect::<Result<Vec<_>, _>>().map(Some)
 }
 
-fn measure_alone(program: Program, threads: usize, repeats: usize) -> Result<Times, Failure> {
+fn measure_alone(program: Program, options: &Options, repeats: usize) -> Result<Times, Failure> {
     let bug = |message: String| Failure::Bug(format!("a step alone: {message}"));
     let program = pullback_loops::verify(program).map_err(|errors| bug(errors.to_string()))?;
     let mut signature = Signature { name: program.name.to_string(), ..Signature::default() };
@@ -59,7 +60,8 @@ fn measure_alone(program: Program, threads: usize, repeats: usize) -> Result<Tim
             Space::Constant(_) | Space::Arena(_) | Space::Local(_) => {}
         }
     }
-    let options = pullback_codegen::Options { threads, ..pullback_codegen::Options::default() };
+    let Options { threads, features, .. } = *options;
+    let options = pullback_codegen::Options { threads, features, ..pullback_codegen::Options::default() };
     let compiled = pullback_codegen::compile(&program, signature, &options).map_err(|error| bug(error.to_string()))?;
     let times = times(&[&compiled.executable], &inputs, repeats)?;
     times.into_iter().next().ok_or_else(|| bug("no times".into()))

@@ -1,9 +1,9 @@
-//! The error of every single-precision math function, and the time per element.
+//! The error of every single-precision math function, and the time per element, in programs as they are compiled for the processor.
 //!
 //!     cargo run --release -p pullback-codegen --example math_accuracy -- --all
 //!
 //! measures at every `f32` (about 30 minutes on two cores); without `--all` at one of 4093. Further
-//! options: `--no-fma`; names of functions, to measure only those. An error of zero means that every
+//! options: `--features vectors128` or `--features baseline`, for less than the processor has; names of functions, to measure only those. An error of zero means that every
 //! result was the nearest single (or NaN where a NaN is due).
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "measurement, not library code")]
@@ -14,7 +14,8 @@ mod math_support;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use math_support::{Function, Kernel, VECTOR, Variant, reference, ulp_f32};
+use math_support::{Function, Kernel, Variant, reference, ulp_f32};
+use pullback_codegen::Features;
 use pullback_codegen::math::MathUnary;
 
 const CHUNK: usize = 1 << 14;
@@ -77,14 +78,22 @@ fn time(kernel: &Kernel<f32>) -> f64 {
 }
 
 fn main() {
-    let args: Vec<String> = std::env::args().skip(1).collect();
-    let has = |flag: &str| args.iter().any(|a| a == flag);
-    let stride = if has("--all") { 1 } else { 4093 };
-    let variant = Variant { fma: !has("--no-fma"), ..VECTOR };
-    let named: Vec<&String> = args.iter().filter(|a| !a.starts_with("--")).collect();
+    let (mut stride, mut features, mut named) = (4093, Features::Native, Vec::new());
+    let mut args = std::env::args().skip(1);
+    while let Some(arg) = args.next() {
+        match &*arg {
+            "--all" => stride = 1,
+            "--features" => features = args.next().expect("--features needs a name").parse().unwrap(),
+            name => {
+                assert!(MathUnary::ALL.iter().any(|f| f.name() == name), "there is no function or option {name}");
+                named.push(arg);
+            }
+        }
+    }
+    let variant = Variant::widest(features);
     println!("{:16} {:>9} {:>16} {:>16} {:>8}", "function", "max ulp", "at", "result", "ns/elem");
     for &function in MathUnary::ALL {
-        if !named.is_empty() && !named.iter().any(|n| *n == function.name()) {
+        if !named.is_empty() && !named.iter().any(|n| n == function.name()) {
             continue;
         }
         let kernel = Kernel::<f32>::new(Function::Unary(function), variant);

@@ -1,4 +1,4 @@
-//! Code generation: loop IR to machine code through Cranelift.
+//! Code generation: loop IR to Cranelift IR, and that to machine code, through Cranelift or, with AVX-512, a back end of our own.
 //!
 //! [`compile`] takes a verified loop-IR program to an [`Executable`]. The steps, one file or folder each:
 //!
@@ -6,11 +6,11 @@
 //! * `layout`: where buffers are in the table of pointers that a program is called with, and whether they fit the signature.
 //! * `emit`: loop IR to Cranelift IR, a function per kernel; generic over where the code goes.
 //! * [`math`]: elementwise functions of floats, inline.
-//! * `wide`: machine code of functions that have vectors of more than 128 bits.
+//! * `wide`: from Cranelift IR to machine code on processors with AVX-512, with vectors of up to 512 bits. Elsewhere Cranelift does that, with vectors of 128.
 //! * `jit`: the code in memory.
 //!
 //! There is little optimisation here: what a loop looks like was decided in the loop IR, addresses are computed in front of the loops in which
-//! they do not change, and Cranelift selects instructions and allocates registers. What this crate promises is in the
+//! they do not change, and either back end selects instructions and allocates registers, no more. What this crate promises is in the
 //! runtime's [`abi`](pullback_runtime::abi): generated code stays inside its buffers, does not trap and does not unwind. The loop IR's
 //! verifier has established that already; since safe code relies on it, emission checks once more, access by access and at compile time,
 //! that no loop leaves a buffer, and refuses as a bug, and does not compile, a program that breaks a rule that matters here. That the iterations of
@@ -41,7 +41,7 @@ pub use layout::runtime_dtype;
 pub struct Options {
     /// Which instructions may be used.
     pub features: Features,
-    /// Whether Cranelift checks the IR it is given; for tests, since it takes time.
+    /// Whether Cranelift's verifier checks the IR, whatever makes machine code of it; for tests, since it takes time.
     pub verify: bool,
     /// How many threads a parallel loop, or a large matrix product that is in none, may use; 0 for as many as the machine runs at once. Results do not
     /// depend on it; memory does, since each thread that runs iterations of a parallel loop has some of its own.

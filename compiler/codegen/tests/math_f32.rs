@@ -7,7 +7,8 @@
 mod math_support;
 
 use math_support::table::bounds;
-use math_support::{Function, Kernel, VECTOR, Variant, reference, ulp_f32};
+use math_support::{Function, Kernel, Variant, reference, ulp_f32};
+use pullback_codegen::Features;
 use pullback_codegen::math::{MathBinary, MathUnary};
 
 /// A prime, so that the sample meets all low bits.
@@ -77,17 +78,19 @@ fn worst(points: &[(f32, f32)], got: &[f32], want: impl Fn(f64, f64) -> f64) -> 
     worst
 }
 
-fn check_unary(fma: bool) {
+fn check_unary(variants: &[Variant]) {
     let x = sample();
     let points: Vec<(f32, f32)> = x.iter().map(|&x| (x, x)).collect();
     let mut failures = Vec::new();
     for &f in MathUnary::ALL {
-        let got = Kernel::<f32>::new(Function::Unary(f), Variant { fma, ..VECTOR }).map(&x, &x);
         let reference = reference::unary(f);
-        let (error, at) = worst(&points, &got, |x, _| reference(x));
-        let bound = bounds(f.name()).single(fma);
-        if error > bound {
-            failures.push(format!("{}: {error} ulp at {at}, bound {bound}", f.name()));
+        for &variant in variants {
+            let got = Kernel::<f32>::new(Function::Unary(f), variant).map(&x, &x);
+            let (error, at) = worst(&points, &got, |x, _| reference(x));
+            let bound = bounds(f.name()).single(variant.fma());
+            if error > bound {
+                failures.push(format!("{}: {error} ulp at {at}, bound {bound}, {variant:?}", f.name()));
+            }
         }
     }
     assert!(failures.is_empty(), "{failures:#?}");
@@ -95,12 +98,17 @@ fn check_unary(fma: bool) {
 
 #[test]
 fn unary_functions_are_within_their_bounds_with_fma() {
-    check_unary(true);
+    check_unary(&[Variant::cranelift(true, true)]);
 }
 
 #[test]
 fn unary_functions_are_within_their_bounds_without_fma() {
-    check_unary(false);
+    check_unary(&[Variant::cranelift(true, false)]);
+}
+
+#[test]
+fn unary_functions_of_programs_are_within_their_bounds() {
+    check_unary(&[Variant::widest(Features::Native)]);
 }
 
 /// Pairs of random bits, of ordinary numbers, and for powers of numbers near one and large ones.
@@ -135,14 +143,14 @@ fn binary_functions_are_within_their_bounds() {
     for &f in MathBinary::ALL {
         let points = if f == MathBinary::Polygamma { orders() } else { pairs() };
         let (x, y): (Vec<f32>, Vec<f32>) = points.iter().copied().unzip();
-        for fma in [true, false] {
-            let variant = Variant { fma, ..VECTOR };
+        let cranelift = [true, false].map(|fma| Variant::cranelift(true, fma));
+        for variant in cranelift.into_iter().chain(Variant::programs()) {
             let got = Kernel::<f32>::new(Function::Binary(f), variant).map(&x, &y);
             let (error, at) = worst(&points, &got, reference::binary(f));
-            let bound = bounds(f.name()).single(fma);
-            println!("{} fma={fma}: {error} ulp at {at}", f.name());
+            let bound = bounds(f.name()).single(variant.fma());
+            println!("{} {variant:?}: {error} ulp at {at}", f.name());
             if error > bound {
-                failures.push(format!("{} fma={fma}: {error} ulp at {at}, bound {bound}", f.name()));
+                failures.push(format!("{}: {error} ulp at {at}, bound {bound}, {variant:?}", f.name()));
             }
         }
     }

@@ -1,13 +1,13 @@
 //! Double precision against exact values computed with mpmath (`data/generate_math_f64.py`,
 //! `data/generate_special_f64.py`): every
-//! function stays within the error its documentation states, with and without fused multiply-add.
+//! function stays within the error its documentation states, with and without fused multiply-add, and in programs.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod math_support;
 
 use math_support::table::bounds;
-use math_support::{Function, Kernel, VECTOR, Variant};
+use math_support::{Function, Kernel, Variant};
 use pullback_codegen::math::{MathBinary, MathUnary};
 
 const GOLDEN: [&str; 2] = [include_str!("data/math_f64.txt"), include_str!("data/special_f64.txt")];
@@ -53,9 +53,9 @@ fn ulp(got: f64, value: f64, offset: f64) -> f64 {
     (steps as f64 - offset).abs()
 }
 
-fn worst(function: Function, name: &str, fma: bool) -> (f64, f64, f64) {
+fn worst(function: Function, name: &str, variant: Variant) -> (f64, f64, f64) {
     let points = points(name);
-    let kernel = Kernel::<f64>::new(function, Variant { fma, ..VECTOR });
+    let kernel = Kernel::<f64>::new(function, variant);
     let got = kernel.map(&points.x, &points.y);
     let mut worst = (0.0, 0.0, 0.0);
     for (i, &got) in got.iter().enumerate() {
@@ -69,12 +69,13 @@ fn worst(function: Function, name: &str, fma: bool) -> (f64, f64, f64) {
 
 fn check(function: Function, name: &str) -> Vec<String> {
     let mut failures = Vec::new();
-    for fma in [true, false] {
-        let (error, x, y) = worst(function, name, fma);
-        let bound = bounds(name).double(fma);
-        println!("{name:10} fma {fma:5} {error:8.3} ulp at {x:e} {y:e}");
+    let cranelift = [true, false].map(|fma| Variant::cranelift(true, fma));
+    for variant in cranelift.into_iter().chain(Variant::programs()) {
+        let (error, x, y) = worst(function, name, variant);
+        let bound = bounds(name).double(variant.fma());
+        println!("{name:10} {error:8.3} ulp at {x:e} {y:e}, {variant:?}");
         if error > bound {
-            failures.push(format!("{name} fma={fma}: {error} ulp at ({x:e}, {y:e}), bound {bound}"));
+            failures.push(format!("{name}: {error} ulp at ({x:e}, {y:e}), bound {bound}, {variant:?}"));
         }
     }
     failures

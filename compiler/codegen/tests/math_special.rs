@@ -4,7 +4,7 @@
 
 mod math_support;
 
-use math_support::{Element, Function, Kernel, Variant};
+use math_support::{Element, Function, Isa, Kernel, Variant};
 use pullback_codegen::math::{MathBinary, MathUnary};
 
 const INF: f64 = f64::INFINITY;
@@ -12,10 +12,10 @@ const NAN: f64 = f64::NAN;
 const PI: f64 = std::f64::consts::PI;
 
 const VARIANTS: [Variant; 4] = [
-    Variant { vector: true, fma: true, native: true },
-    Variant { vector: false, fma: true, native: true },
-    Variant { vector: true, fma: false, native: true },
-    Variant { vector: false, fma: false, native: true },
+    Variant::cranelift(true, true),
+    Variant::cranelift(false, true),
+    Variant::cranelift(true, false),
+    Variant::cranelift(false, false),
 ];
 
 /// Arguments and results of each function of one argument; every function takes NaN to NaN.
@@ -248,7 +248,7 @@ fn check<T: FromDouble>(function: Function, cases: &[(f64, f64, f64)]) -> Vec<St
     let column = |f: fn(&(f64, f64, f64)) -> f64| -> Vec<T> { cases.iter().map(|c| T::from_double(f(c))).collect() };
     let (x, y, want) = (column(|c| c.0), column(|c| c.1), column(|c| c.2));
     let mut failures = Vec::new();
-    for variant in VARIANTS {
+    for variant in VARIANTS.into_iter().chain(Variant::programs()) {
         let got = Kernel::<T>::new(function, variant).map(&x, &y);
         for i in 0..x.len() {
             if !same(got[i], want[i]) {
@@ -354,7 +354,14 @@ fn vectors_and_scalars_give_the_same_bits_without_fma() {
 
 #[test]
 fn the_oldest_processors_give_the_same_bits() {
-    let oldest = Variant { vector: true, fma: false, native: false };
-    assert_agreement(VARIANTS[2], oldest);
-    assert_agreement(VARIANTS[2], Variant { vector: false, ..oldest });
+    for vector in [true, false] {
+        assert_agreement(VARIANTS[2], Variant::Cranelift { vector, fma: false, isa: Isa::Oldest });
+    }
+}
+
+#[test]
+fn programs_give_the_same_bits_with_vectors_of_every_width() {
+    for variant in Variant::programs() {
+        assert_agreement(VARIANTS[if variant.fma() { 0 } else { 2 }], variant);
+    }
 }

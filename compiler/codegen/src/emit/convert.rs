@@ -1,7 +1,8 @@
 //! Conversions between element types, as the tensor IR's `convert` defines them.
 //!
 //! Integer to integer wraps, integer to float rounds to nearest, float to integer truncates and saturates with NaN to 0,
-//! anything to `bool` asks whether it is not zero. Vectors of 128 bits convert within their width; the lowering uses scalars for the rest.
+//! anything to `bool` asks whether it is not zero. Cranelift's vectors convert to element types of
+//! the same width, and the lowering uses scalars for the rest; with [`crate::wide`] all vectors convert, lane by lane where there is no instruction.
 
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::{InstBuilder, Type, Value, types};

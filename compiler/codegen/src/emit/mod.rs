@@ -1,5 +1,9 @@
 //! From loop IR to Cranelift IR, over any `cranelift_module::Module`.
 //!
+//! There are two back ends for it, and a target has one ([`machine`]): Cranelift's own, for vectors of 128 bits, and [`crate::wide`], for vectors of 128 to 512 bits on
+//! processors with AVX-512. What is emitted for the second (`Settings::wide`) differs where the IR has an operation at 128 bits only, for which there are
+//! [`intrinsics`](crate::wide::intrinsics), and in constants, of which memory has one element and all lanes a copy.
+//!
 //! A kernel becomes a function `fn(table, counter…)` of its own, so that a profile or a disassembly shows it by name, and the
 //! entry calls them in order, from loops and branches that are its own (a single kernel is the entry itself; a long program has an
 //! entry in parts). Kernels that do the same are one function, which takes pointers to their buffers. A small kernel inside a loop is
@@ -7,7 +11,7 @@
 //! kernels inside take the memory of their worker too. One file per concern:
 //!
 //! * [`entry`]: control flow between kernels. [`parallel`]: parallel loops. [`sharing`]: which kernels do the same. [`machine`]:
-//!   machine code of functions. [`fold_loads`]: loads as operands of instructions.
+//!   machine code of functions. [`fold_loads`]: loads as operands of instructions, for Cranelift.
 //! * [`kernel`]: functions, the buffers' pointers, variables. [`scopes`]: what is computed in front of a loop. [`constants`]: the pool of constants. [`nest`]: statements and loops. [`memory`]: addresses, loads and stores.
 //!   [`call`]: calls of the runtime's routines. [`product`]: matrix products. [`expr`]: the arms of `Expr`, `Unary`, `Binary`.
 //! * [`width`]: what holds a variable. [`integer`]: integer arithmetic that does not trap. [`convert`]: conversions. [`lanes`]: constants, splats, positions,
@@ -18,7 +22,7 @@
 //!
 //! | element type | scalar | vector |
 //! |---|---|---|
-//! | `f32`, `f64`, `i32`, `i64` | the same | 4 or 2 lanes, 128 bits; where the target has them, twice or four times as many |
+//! | `f32`, `f64`, `i32`, `i64` | the same | 4 or 2 lanes, 128 bits; for [`crate::wide`] also twice or four times as many |
 //! | `u8` | `i8` | none |
 //! | `bool` | `i8`, 0 or 1 | an `i64` for each of 2 lanes, an `i32` for each of more, all ones or zeros; bytes 0 or 1 in memory |
 

@@ -4,7 +4,7 @@
 //! the function under construction. A call per element would cost more than most of these functions
 //! themselves and would stop fusion at every `exp`; inline, a fused loop keeps its values in
 //! registers. Each function is written once, against [`MathBuilder`], for scalars and vectors, which
-//! therefore give the same bits; results depend on the presence of fused multiply-add, and on nothing
+//! therefore give the same bits at every width; results depend on the presence of fused multiply-add, and on nothing
 //! else of the machine.
 //!
 //! The code has no branches but one kind: where a few arguments need much more work (huge arguments of
@@ -21,7 +21,8 @@
 //! # Errors
 //!
 //! The largest error in ulp, with and without fused multiply-add. The tests read this table. Single
-//! precision is measured at every `f32` by the `math_accuracy` example and checked on a sample by the
+//! precision is measured at every `f32` by the `math_accuracy` example, in programs as they are compiled for the processor or for less,
+//! and checked on a sample by the
 //! tests; double precision is checked at points computed with mpmath (`tests/data/generate_math_f64.py`,
 //! `generate_special_f64.py`). The special functions are measured at a sample, also against the interpreter's. Method
 //! names a published algorithm where the code follows one; coefficients are from `coefficients.sollya`

@@ -12,6 +12,8 @@ use super::inst::{self, Kind, RAX, Width, general, vector};
 /// A block: its instructions and where they lead.
 #[derive(Default, Debug)]
 pub(super) struct BlockData {
+    /// Whether it is rarely run, and so placed behind those that are not.
+    pub(super) is_cold: bool,
     pub(super) params: Vec<VReg>,
     pub(super) range: std::ops::Range<usize>,
     pub(super) successors: Vec<Block>,
@@ -20,7 +22,7 @@ pub(super) struct BlockData {
     pub(super) predecessors: Vec<Block>,
 }
 
-/// A function of machine instructions; the blocks are in the order in which they are to be in memory.
+/// A function of machine instructions.
 #[derive(Debug)]
 pub(super) struct Code {
     pub(super) insts: Vec<inst::Inst>,
@@ -30,8 +32,9 @@ pub(super) struct Code {
     pub(super) slot_bytes: u32,
     /// Bytes of parameters passed on the stack, at most.
     pub(super) outgoing_bytes: u32,
-    /// Whether anything is called, or parameters come on the stack.
+    /// Whether anything is called.
     pub(super) calls: bool,
+    /// Whether parameters come on the stack.
     pub(super) has_incoming: bool,
     /// The widest vector.
     pub(super) width: Width,
@@ -55,7 +58,7 @@ pub(super) fn clobbered() -> PRegSet {
 /// General-purpose registers that are the caller's; one that is used has to be saved.
 pub(super) const PRESERVED: [usize; 5] = [3, 12, 13, 14, 15];
 
-fn environment() -> MachineEnv {
+pub(super) fn environment() -> MachineEnv {
     let mut preferred = [PRegSet::empty(); 3];
     for number in [0, 1, 2, 6, 7, 8, 9, 10, 11] {
         preferred[0].add(general(number));
@@ -80,9 +83,11 @@ fn environment() -> MachineEnv {
 
 /// Assigns registers; the result is in the context.
 pub(super) fn allocate(code: &Code, registers: &mut regalloc2::Ctx) -> Result<(), RegAllocError> {
-    let options =
-        RegallocOptions { verbose_log: false, validate_ssa: cfg!(debug_assertions), algorithm: Algorithm::Ion };
-    regalloc2::run_with_ctx(code, &environment(), &options, registers).map(|_| ())
+    regalloc2::run_with_ctx(code, &environment(), &options(), registers).map(|_| ())
+}
+
+pub(super) fn options() -> RegallocOptions {
+    RegallocOptions { verbose_log: false, validate_ssa: cfg!(debug_assertions), algorithm: Algorithm::Ion }
 }
 
 impl Function for Code {

@@ -101,7 +101,12 @@ pub(super) struct LaneOp {
 
 impl LaneOp {
     pub(super) fn code(self, ty: Type) -> Code {
-        at(if ty.lane_bits() == 32 { self.d } else { self.q }, width(ty))
+        match ty.lane_bits() {
+            32 => at(self.d, width(ty)),
+            64 => at(self.q, width(ty)),
+            // Which cannot be encoded.
+            _ => Code::INVALID,
+        }
     }
 }
 
@@ -148,7 +153,6 @@ lane_ops! {
     NARROW_TO_BYTES: EVEX_Vpmovdb_xmmm32_k1z_xmm EVEX_Vpmovqb_xmmm16_k1z_xmm;
     FROM_SIGNED: EVEX_Vcvtdq2ps_xmm_k1z_xmmm128b32 EVEX_Vcvtqq2pd_xmm_k1z_xmmm128b64;
     TRUNCATE: EVEX_Vcvttps2dq_xmm_k1z_xmmm128b32 EVEX_Vcvttpd2qq_xmm_k1z_xmmm128b64;
-    COUNT_ONES: EVEX_Vpopcntd_xmm_k1z_xmmm128b32 EVEX_Vpopcntq_xmm_k1z_xmmm128b64;
 }
 
 /// `f32` to `f64`, by the width of the result.

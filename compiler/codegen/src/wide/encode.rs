@@ -68,9 +68,10 @@ pub(super) fn encode(function: &Function, code: &Code, output: &Output) -> Resul
         relocs: Vec::new(),
     };
     emission.prologue()?;
-    let forwards: Vec<Option<Block>> =
-        (0..code.blocks.len()).map(|block| emission.forward(Block::new(block))).collect();
-    let order: Vec<Block> = (0..forwards.len()).filter(|&block| forwards[block].is_none()).map(Block::new).collect();
+    let forwards = emission.forwards();
+    let blocks = (0..forwards.len()).filter(|&block| forwards[block].is_none()).map(Block::new);
+    let (cold, warm): (Vec<Block>, Vec<Block>) = blocks.partition(|block| code.blocks[block.index()].is_cold);
+    let order: Vec<Block> = warm.into_iter().chain(cold).collect();
     for (number, &block) in order.iter().enumerate() {
         emission.starts[block.index()] = emission.position;
         emission.block(block, order.get(number + 1).copied(), &forwards)?;
@@ -100,7 +101,7 @@ impl Frame {
         };
         let saved = PRESERVED.into_iter().filter(|&number| used(number)).map(|number| register(number, Size::R64));
         let spills = code.outgoing_bytes.next_multiple_of(SPILL_ALIGNMENT);
-        let slots = (spills + 8 * output.num_spillslots as u32).next_multiple_of(16);
+        let slots = (spills + 8 * output.num_spillslots as u32).next_multiple_of(SPILL_ALIGNMENT);
         let bytes = (slots + code.slot_bytes).next_multiple_of(SPILL_ALIGNMENT);
         let is_needed = bytes > 0 || code.calls || code.has_incoming;
         Self { spills, slots, bytes, is_needed, saved: saved.collect() }
@@ -221,13 +222,23 @@ impl Emission<'_> {
         self.put(&Self::with(Name::Retnq, &[]))
     }
 
-    /// The block that a block which does nothing jumps to.
-    fn forward(&self, block: Block) -> Option<Block> {
+    /// For each block that does nothing the one that it jumps to. There are no circles of them: a step back leads to a block that does something.
+    fn forwards(&self) -> Vec<Option<Block>> {
+        let blocks = (0..self.code.blocks.len()).map(Block::new);
+        let targets: Vec<Option<Block>> = blocks.map(|block| self.jumps_to(block)).collect();
+        let is_forward =
+            |&(block, target): &(usize, Block)| target.index() > block || targets[target.index()].is_none();
+        let forward = |(block, target): (usize, &Option<Block>)| target.filter(|&target| is_forward(&(block, target)));
+        targets.iter().enumerate().map(forward).collect()
+    }
+
+    /// The block that a block which does nothing else jumps to.
+    fn jumps_to(&self, block: Block) -> Option<Block> {
         let data = &self.code.blocks[block.index()];
         let is_jump = data.range.len() == 1 && matches!(self.code.insts[data.range.start].kind, Kind::Jump);
         let mut content = self.output.block_insts_and_edits(self.code, block);
         let is_empty = block.index() > 0 && is_jump && matches!(content.next(), Some(InstOrEdit::Inst(_)));
-        (is_empty && data.successors[0] != block).then(|| data.successors[0])
+        is_empty.then(|| data.successors[0])
     }
 
     fn block(&mut self, block: Block, next: Option<Block>, forwards: &[Option<Block>]) -> Result<(), IcedError> {

@@ -1,7 +1,7 @@
 //! Machine code with vectors of up to 512 bits, for x86-64 processors with AVX-512.
 //!
 //! Cranelift's code generator has vectors of 128 bits alone on x86-64. Its IR has wider ones, so that whatever makes the IR is the same for both; what the IR lacks are
-//! [`intrinsics`]. A function goes this way if it has vectors of more than 128 bits, and is then compiled here as a whole: loops, scalars and calls too.
+//! [`intrinsics`]. On a processor with AVX-512 all functions go this way unless less is asked for ([`Features`](crate::Features)): loops, scalars and calls too.
 //!
 //! Three steps: [`select`] makes machine instructions of Cranelift's; [`allocate`] assigns registers, through regalloc2; [`encode`] makes bytes of them, through
 //! iced-x86. [`inst`] has what they share, [`codes`] the names of instructions by type and width.
@@ -15,6 +15,8 @@ mod encode;
 mod inst;
 pub(crate) mod intrinsics;
 mod select;
+#[cfg(test)]
+mod tests;
 
 use cranelift_codegen::ir::Function;
 use cranelift_module::ModuleReloc;

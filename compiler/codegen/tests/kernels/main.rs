@@ -11,6 +11,7 @@ mod loops;
 mod memory;
 mod packed;
 mod parallel;
+mod pressure;
 mod run_time;
 mod sharing;
 mod support;

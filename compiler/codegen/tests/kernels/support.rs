@@ -7,7 +7,7 @@ use pullback_codegen::{Compiled, Error, Features, Options, compile, runtime_dtyp
 use pullback_ir::{DType, Literal};
 use pullback_loops::{
     Affine, Buffer, BufferData, Carried, Expr, For, Index, Kernel, Place, Program, Space, Step, Stmt, Var, VarType,
-    Verified, VerifyErrors, verify,
+    Verified, VerifyErrors, parse_program, verify,
 };
 use pullback_runtime::{ArgRef, Element, Executable, Parameter, Signature, Tensor};
 
@@ -187,6 +187,23 @@ impl Kit {
     pub(crate) fn run<T: Element>(&mut self, inputs: &[ArgRef<'_>]) -> Vec<Vec<T>> {
         self.executables().iter().map(|executable| first(&executable.run(inputs).unwrap())).collect()
     }
+}
+
+/// A program that was written as text; its arguments and results are of one axis.
+pub(crate) fn compiled_text(text: &str, options: &Options) -> Compiled {
+    let program = parse_program(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    let program = verify(program).unwrap_or_else(|errors| panic!("{errors}\n{text}"));
+    let mut signature = Signature { name: "f".to_owned(), inputs: vec![], outputs: vec![], donated: vec![] };
+    for data in program.buffers.values() {
+        let (name, dtype) = (data.name.to_string(), runtime_dtype(data.dtype));
+        let parameter = Parameter { name, dtype, shape: vec![data.elements] };
+        match data.space {
+            Space::Input(_) => signature.inputs.push(parameter),
+            Space::Output(_) => signature.outputs.push(parameter),
+            Space::Constant(_) | Space::Arena(_) | Space::Local(_) => {}
+        }
+    }
+    compile(&program, signature, options).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 
 pub(crate) fn first<T: Element>(results: &[Tensor]) -> Vec<T> {

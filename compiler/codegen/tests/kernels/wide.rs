@@ -1,11 +1,11 @@
 //! Vectors of more than 128 bits: the bits of scalars and of the interpreter. Where the processor has none there is nothing to test.
 
-use pullback_codegen::{Options, compile, runtime_dtype};
+use pullback_codegen::Options;
 use pullback_ir::{Binary, DType, Elements, Scalar, Unary};
-use pullback_loops::{Expr, Space, Var, interpret, parse_program, verify};
-use pullback_runtime::{ArgRef, Element, Executable, Parameter, Signature};
+use pullback_loops::{Expr, Var, interpret, parse_program, verify};
+use pullback_runtime::{ArgRef, Element};
 
-use super::support::{has_wide_vectors, lanes_of, map, pairs};
+use super::support::{compiled_text, has_wide_vectors, lanes_of, map, pairs};
 
 /// Usual arguments, the limits of reductions and polynomials, and what takes slow paths.
 const ARGUMENTS: [f64; 37] = [
@@ -105,23 +105,6 @@ fn functions_have_the_same_bits_at_every_width() {
     check_functions::<f64>(DType::F64);
 }
 
-fn compiled(text: &str) -> Executable {
-    let program = parse_program(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
-    let program = verify(program).unwrap_or_else(|errors| panic!("{errors}\n{text}"));
-    let mut signature = Signature { name: "f".to_owned(), inputs: vec![], outputs: vec![], donated: vec![] };
-    for data in program.buffers.values() {
-        let (name, dtype) = (data.name.to_string(), runtime_dtype(data.dtype));
-        let parameter = Parameter { name, dtype, shape: vec![data.elements] };
-        match data.space {
-            Space::Input(_) => signature.inputs.push(parameter),
-            Space::Output(_) => signature.outputs.push(parameter),
-            Space::Constant(_) | Space::Arena(_) | Space::Local(_) => {}
-        }
-    }
-    let options = Options { verify: true, threads: 2, ..Options::default() };
-    compile(&program, signature, &options).unwrap_or_else(|error| panic!("{error}\n{text}")).executable
-}
-
 fn numbers(count: usize) -> Vec<f32> {
     (0..count).map(|i| ((i * 37 + 11) % 101) as f32 / 7.0 - 6.0).collect()
 }
@@ -131,7 +114,8 @@ fn check(text: &str, x: &[f32]) {
     let program = verify(parse_program(text).unwrap_or_else(|error| panic!("{error}\n{text}"))).unwrap();
     let expected = interpret(&program, &[Elements::F32(x.to_vec())]).unwrap_or_else(|error| panic!("{error}\n{text}"));
     let expected: Vec<Vec<u64>> = expected.iter().map(|result| result.iter().map(scalar_bits).collect()).collect();
-    let found = compiled(text).run(&[ArgRef::from(x)]).unwrap().into_iter();
+    let options = Options { verify: true, threads: 2, ..Options::default() };
+    let found = compiled_text(text, &options).executable.run(&[ArgRef::from(x)]).unwrap().into_iter();
     let found: Vec<Vec<u64>> =
         found.map(|result| result.as_slice::<f32>().unwrap().iter().map(|x| x.bits()).collect()).collect();
     assert_eq!(found, expected, "{text}");

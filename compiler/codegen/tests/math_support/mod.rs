@@ -1,5 +1,5 @@
-//! Shared by the vector math tests and the `math_accuracy` example: compiles `y[i] = f(x[i])`
-//! with Cranelift and measures errors in ulp.
+//! Shared by the vector math tests and the `math_accuracy` example: compiles `y[i] = f(x[i])`, as a function for
+//! Cranelift or as a program, and measures errors in ulp.
 
 #![allow(
     dead_code,
@@ -16,9 +16,13 @@ use cranelift_codegen::settings::{self, Configurable};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::{Linkage, Module, default_libcall_names};
+use pullback_codegen::isa::vector_bytes;
 use pullback_codegen::math::{
     ExternFn, ExternTable, InCode, MathBinary, MathBuilder, MathUnary, emit_binary, emit_unary, rounding_libcalls,
 };
+use pullback_codegen::{Features, Options, compile};
+use pullback_loops::{parse_program, verify};
+use pullback_runtime::{ArgMut, ArgRef, Executable, Parameter, Signature};
 
 pub mod reference;
 pub mod table;
@@ -30,21 +34,72 @@ pub enum Function {
     Binary(MathBinary),
 }
 
-/// How to compile it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Variant {
-    /// 128-bit vectors, or scalars.
-    pub vector: bool,
-    /// Use fused multiply-add.
-    pub fma: bool,
-    /// The instructions of this machine, or only those of the oldest x86-64.
-    pub native: bool,
+impl Function {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Unary(f) => f.name(),
+            Self::Binary(f) => f.name(),
+        }
+    }
 }
 
-pub const VECTOR: Variant = Variant { vector: true, fma: true, native: true };
+/// How to compile it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Variant {
+    /// A function that Cranelift compiles, of 128-bit vectors or scalars, with fused multiply-add or without.
+    Cranelift { vector: bool, fma: bool, isa: Isa },
+    /// A program, as users get it, of vectors of so many bits; of scalars with zero.
+    Program { features: Features, bits: usize },
+}
+
+/// For which processors Cranelift compiles.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Isa {
+    Native,
+    /// The first x86-64.
+    Oldest,
+}
+
+impl Variant {
+    /// Cranelift's, for the processor we run on.
+    pub const fn cranelift(vector: bool, fma: bool) -> Self {
+        Self::Cranelift { vector, fma, isa: Isa::Native }
+    }
+
+    /// Programs with all features of the processor: of scalars, then of vectors of every width that there is.
+    pub fn programs() -> Vec<Self> {
+        let widest = 8 * vector_bytes(Features::Native);
+        let widths = [0, 128, 256, 512].into_iter().filter(|&bits| bits <= widest);
+        widths.map(|bits| Self::Program { features: Features::Native, bits }).collect()
+    }
+
+    /// Programs as they are lowered for these features.
+    pub fn widest(features: Features) -> Self {
+        Self::Program { features, bits: 8 * vector_bytes(features) }
+    }
+
+    /// Whether the code has fused multiply-add.
+    pub fn fma(self) -> bool {
+        match self {
+            Self::Cranelift { fma, .. } => fma,
+            Self::Program { features: Features::Baseline, .. } => false,
+            Self::Program { features: Features::Native | Features::Vectors128, .. } => has_fma(),
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn has_fma() -> bool {
+    is_x86_feature_detected!("fma")
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn has_fma() -> bool {
+    true
+}
 
 /// A float that kernels can be compiled for.
-pub trait Element: Copy + Send + Sync + std::fmt::Debug + 'static {
+pub trait Element: pullback_runtime::Element + Send + Sync + std::fmt::Debug {
     const TYPE: Type;
     const ZERO: Self;
     fn bits(self) -> u64;
@@ -76,11 +131,18 @@ impl Element for f64 {
 type Code<T> = unsafe extern "C" fn(*const T, *const T, *mut T, i64);
 
 /// `out[i] = f(x[i], y[i])` in machine code.
-pub struct Kernel<T> {
-    code: Code<T>,
-    // Owns the code's memory, which is freed with the process.
-    _module: JITModule,
+pub enum Kernel<T> {
+    Cranelift {
+        code: Code<T>,
+        // Owns the code's memory, which is freed with the process.
+        _module: Box<JITModule>,
+    },
+    /// For [`COUNT`] elements.
+    Program(Executable),
 }
+
+/// The elements of a call of a program.
+const COUNT: usize = 4096;
 
 // SAFETY: the code is immutable once finalized and has no state; the module is never touched again.
 unsafe impl<T> Sync for Kernel<T> {}
@@ -90,12 +152,18 @@ unsafe impl<T> Send for Kernel<T> {}
 impl<T: Element> Kernel<T> {
     /// Compiles the function.
     pub fn new(function: Function, variant: Variant) -> Self {
+        match variant {
+            Variant::Cranelift { vector, fma, isa } => Self::with_cranelift(function, vector, fma, isa),
+            Variant::Program { features, bits } => Self::Program(program::<T>(function, features, bits)),
+        }
+    }
+
+    fn with_cranelift(function: Function, vector: bool, fma: bool, isa: Isa) -> Self {
         let mut flags = settings::builder();
         flags.set("opt_level", "none").unwrap();
-        let isa = if variant.native {
-            cranelift_native::builder().unwrap()
-        } else {
-            cranelift_codegen::isa::lookup(target_lexicon::Triple::host()).unwrap()
+        let isa = match isa {
+            Isa::Native => cranelift_native::builder().unwrap(),
+            Isa::Oldest => cranelift_codegen::isa::lookup(target_lexicon::Triple::host()).unwrap(),
         };
         let isa = isa.finish(settings::Flags::new(flags)).unwrap();
         let mut jit = JITBuilder::with_isa(isa, default_libcall_names());
@@ -113,15 +181,14 @@ impl<T: Element> Kernel<T> {
         let mut frontend = FunctionBuilderContext::new();
         let mut builder = FunctionBuilder::new(&mut context.func, &mut frontend);
         let mut externs = externs.for_function();
-        let (ty, lanes) = if variant.vector {
+        let (ty, lanes) = if vector {
             let lanes = 16 / T::TYPE.bytes();
             (T::TYPE.by(lanes).unwrap(), i64::from(lanes))
         } else {
             (T::TYPE, 1)
         };
         build_loop(&mut builder, ty, lanes, |builder, x, y| {
-            let mut m =
-                MathBuilder { builder, fma: variant.fma, wide: false, externs: &mut externs, constants: &mut InCode };
+            let mut m = MathBuilder { builder, fma, wide: false, externs: &mut externs, constants: &mut InCode };
             match function {
                 Function::Unary(f) => emit_unary(&mut m, f, x),
                 Function::Binary(f) => emit_binary(&mut m, f, x, y),
@@ -134,15 +201,22 @@ impl<T: Element> Kernel<T> {
         let address = module.get_finalized_function(id);
         // SAFETY: the function was just compiled with exactly this signature.
         let code = unsafe { std::mem::transmute::<*const u8, Code<T>>(address) };
-        Self { code, _module: module }
+        Self::Cranelift { code, _module: Box::new(module) }
     }
 
     /// Applies the function elementwise. The length is a multiple of the lanes of any type.
     pub fn apply(&self, x: &[T], y: &[T], out: &mut [T]) {
         assert!(x.len() == out.len() && y.len() == out.len() && out.len().is_multiple_of(4));
-        // SAFETY: all three slices have the given length, a multiple of the lanes, and the code
-        // reads and writes only them.
-        unsafe { (self.code)(x.as_ptr(), y.as_ptr(), out.as_mut_ptr(), out.len() as i64) }
+        match self {
+            // SAFETY: all three slices have the given length, a multiple of the lanes, and the code
+            // reads and writes only them.
+            Self::Cranelift { code, .. } => unsafe { code(x.as_ptr(), y.as_ptr(), out.as_mut_ptr(), out.len() as i64) },
+            Self::Program(executable) => {
+                for ((x, y), out) in x.chunks(COUNT).zip(y.chunks(COUNT)).zip(out.chunks_mut(COUNT)) {
+                    call(executable, x, y, out);
+                }
+            }
+        }
     }
 
     /// Applies the function to any number of elements.
@@ -157,6 +231,48 @@ impl<T: Element> Kernel<T> {
         self.apply(&px, &py, &mut out);
         out.truncate(x.len());
         out
+    }
+}
+
+fn program<T: Element>(function: Function, features: Features, bits: usize) -> Executable {
+    let lanes = (bits / 8 / size_of::<T>()).max(1);
+    let element = if size_of::<T>() == 4 { "f32" } else { "f64" };
+    let vector = if lanes == 1 { element.to_owned() } else { format!("{element}x{lanes}") };
+    let operands = match function {
+        Function::Unary(_) => "v0",
+        Function::Binary(_) => "v0, v1",
+    };
+    let text = format!(
+        "program @f {{
+           buffer %x : {element}[{COUNT}] input 0 buffer %y : {element}[{COUNT}] input 1 buffer %z : {element}[{COUNT}] output 0 arena 0
+           kernel @k \"\" {{
+             for i0 = 0 to {COUNT} step {lanes} {{
+               v0 = load %x[i0] : {vector} v1 = load %y[i0] : {vector} v2 = {name} {operands} : {vector} store %z[i0], v2
+             }} }} }}",
+        name = function.name()
+    );
+    let program = verify(parse_program(&text).unwrap_or_else(|error| panic!("{error}\n{text}")));
+    let program = program.unwrap_or_else(|errors| panic!("{errors}\n{text}"));
+    let parameter = |name: &str| Parameter { name: name.to_owned(), dtype: T::DTYPE, shape: vec![COUNT] };
+    let signature = Signature {
+        name: "f".to_owned(),
+        inputs: vec![parameter("x"), parameter("y")],
+        outputs: vec![parameter("z")],
+        donated: vec![],
+    };
+    let options = Options { features, ..Options::default() };
+    compile(&program, signature, &options).unwrap_or_else(|error| panic!("{error}\n{text}")).executable
+}
+
+/// Calls a program with at most as many elements as it is for.
+fn call<T: Element>(executable: &Executable, x: &[T], y: &[T], out: &mut [T]) {
+    if out.len() == COUNT {
+        executable.call(&[ArgRef::from(x), ArgRef::from(y)], &mut [ArgMut::from(out)]).unwrap();
+    } else {
+        let pad = |s: &[T]| [s, &vec![T::ZERO; COUNT - s.len()]].concat();
+        let mut padded = vec![T::ZERO; COUNT];
+        call(executable, &pad(x), &pad(y), &mut padded);
+        out.copy_from_slice(&padded[..out.len()]);
     }
 }
 

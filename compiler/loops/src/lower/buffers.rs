@@ -93,7 +93,7 @@ pub(super) struct Buffers {
     strides: SecondaryMap<Value, Vec<i64>>,
     /// In which order axes lie in memory, outermost first; empty if they are in order.
     orders: SecondaryMap<Value, Vec<usize>>,
-    params: Vec<Buffer>,
+    overwritten: Vec<Buffer>,
     /// What is left to do behind the last region, in order.
     pub(super) copies: Vec<Copy>,
 }
@@ -107,10 +107,10 @@ impl Buffers {
         local: &BTreeMap<Value, usize>,
         (names, program): (&mut Names, &mut Program),
     ) -> Result<Self, Error> {
-        let params = places.params.iter().map(|place| place.buffer).collect();
+        let overwritten = places.params.iter().map(|place| place.buffer).collect();
         let (of, also, strides) = (SecondaryMap::new(), SecondaryMap::new(), SecondaryMap::new());
         let orders = axis_orders(function, plan);
-        let mut buffers = Self { of, also, strides, orders, params, copies: Vec::new() };
+        let mut buffers = Self { of, also, strides, orders, overwritten, copies: Vec::new() };
         for (&param, place) in function.params().iter().zip(&places.params) {
             buffers.of[param] = Some(place.clone());
         }
@@ -141,6 +141,10 @@ impl Buffers {
                 }
                 if head != value {
                     buffers.of[value] = buffers.of[head].clone();
+                }
+                if reuse.replacing.contains(value) {
+                    let place = buffers.of[value].iter().map(|place| place.buffer);
+                    buffers.overwritten.extend(place);
                 }
             }
         }
@@ -241,9 +245,9 @@ impl Buffers {
         &self.also[value]
     }
 
-    /// Whether what is stored there may take the place of a parameter.
+    /// Whether what is stored there may take the place of something that the same region reads.
     pub(super) fn overwrites(&self, location: &Location) -> bool {
-        self.params.contains(&location.buffer)
+        self.overwritten.contains(&location.buffer)
     }
 
     /// Whether two values are in one place: storing one where the other is not stored over keeps the other's elements.

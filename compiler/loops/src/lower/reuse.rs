@@ -4,7 +4,8 @@
 //!
 //! * *Updates.* An operation that changes a part of its operand (an update of a slice, a loop whose state begins as the operand, a branch that
 //!   hands it through) needs no copy of it if nobody reads the operand afterwards. Operand and result then share a place; `a` updated to `b` updated to `c`
-//!   is a chain, named by its last value, its *head*.
+//!   is a chain, named by its last value, its *head*. A region that computes each element of a value from the element of another at the same position, which nobody reads
+//!   afterwards, is an update of all of it.
 //! * *Results.* A result is best stored where it is returned. That may be where a parameter is (the state of a loop), so it must not be stored while the parameter is
 //!   still read: every read is by an earlier region, or by the same region at the very element that is stored next.
 //!
@@ -36,16 +37,21 @@ pub(super) struct Reuse {
     pub(super) heads: SecondaryMap<Value, PackedOption<Value>>,
     /// For each value that is stored where it is returned the positions among the results; at several only if its region can store it several times.
     pub(super) results: BTreeMap<Value, Vec<usize>>,
+    /// The values that are stored over what their own region reads.
+    pub(super) replacing: EntitySet<Value>,
 }
 
 impl Reuse {
     pub(super) fn new(function: &Function, plan: &Plan, places: &Places) -> Self {
         let analysis = Analysis::new(function, plan);
-        let (heads, first) = analysis.chains();
+        let (heads, first, replacing) = analysis.chains();
         let results = analysis.results(places, &heads, &first);
-        Self { heads, results }
+        Self { heads, results, replacing }
     }
 }
+
+/// From values to others.
+type Links = SecondaryMap<Value, PackedOption<Value>>;
 
 struct Analysis<'a> {
     function: &'a Function,
@@ -78,22 +84,26 @@ impl<'a> Analysis<'a> {
         Self { function, plan, reads, last_read, stored_by, returned }
     }
 
-    /// The chains of updates: for each value in one its head, and for each head the first value.
-    fn chains(&self) -> (SecondaryMap<Value, PackedOption<Value>>, SecondaryMap<Value, PackedOption<Value>>) {
-        let mut heads: SecondaryMap<Value, PackedOption<Value>> = SecondaryMap::new();
-        let mut first: SecondaryMap<Value, PackedOption<Value>> = SecondaryMap::new();
+    /// The chains of updates: for each value in one its head, for each head the first value, and the values that replace all of another.
+    fn chains(&self) -> (Links, Links, EntitySet<Value>) {
+        let mut replacing = EntitySet::new();
+        let (mut heads, mut first) = (Links::new(), Links::new());
         for &inst in self.function.insts().iter().rev() {
             for (position, &value) in self.function.inst_results(inst).iter().enumerate() {
-                let Some(operand) = self.updated(inst, position) else { continue };
+                let updated = self.updated(inst, position);
+                let Some(operand) = updated.or_else(|| self.replaced(value)) else { continue };
                 let head = heads[value].expand().unwrap_or(value);
                 // A parameter is where the caller says; whether that is the head's place, `results` finds out.
                 if self.stored_by[operand].is_some() && heads[operand].is_none() {
                     heads[operand] = head.into();
                     first[head] = operand.into();
+                    if updated.is_none() {
+                        replacing.insert(value);
+                    }
                 }
             }
         }
-        (heads, first)
+        (heads, first, replacing)
     }
 
     /// The value in whose place the result of an instruction may be stored without a copy: not read in another way there, nor later.
@@ -109,13 +119,31 @@ impl<'a> Analysis<'a> {
         is_dead.then_some(target)
     }
 
+    /// The value that a region of one output may store it over, element by element.
+    fn replaced(&self, value: Value) -> Option<Value> {
+        let number = self.stored_by[value]?;
+        let region = &self.plan.regions[number];
+        let is_local = |value| self.plan.tiles.iter().any(|group| group.local.contains(value));
+        if region.kind != RegionKind::Loop || region.outputs.len() > 1 || self.accumulates(value) || is_local(value) {
+            return None;
+        }
+        let elements = |value| (self.function.ty(value).dtype, self.function.ty(value).elements());
+        let reads = &self.reads[number];
+        let may_go = |&target: &Value| {
+            let is_own = reads.iter().all(|read| read.root != target || read.same);
+            let is_dead = self.last_read[target] == Some(number) && !self.returned.contains(target);
+            let is_whole = self.stored_by[target].is_some() && !is_local(target) && !self.accumulates(target);
+            is_own
+                && is_dead
+                && is_whole
+                && !self.is_read_between_tiles(target, number)
+                && elements(target) == elements(value)
+        };
+        reads.iter().map(|read| read.root).find(may_go)
+    }
+
     /// Which values are stored where they are returned.
-    fn results(
-        &self,
-        places: &Places,
-        heads: &SecondaryMap<Value, PackedOption<Value>>,
-        first: &SecondaryMap<Value, PackedOption<Value>>,
-    ) -> BTreeMap<Value, Vec<usize>> {
+    fn results(&self, places: &Places, heads: &Links, first: &Links) -> BTreeMap<Value, Vec<usize>> {
         let mut found: BTreeMap<Value, Vec<usize>> = BTreeMap::new();
         for (position, &result) in self.function.results().iter().enumerate() {
             let value = root(self.function, result);

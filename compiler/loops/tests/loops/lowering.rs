@@ -4,10 +4,11 @@ use std::fmt::Write;
 
 use pullback_interp::Array;
 use pullback_ir::{Binary, Builder, Comparison, DType, Module, PadSpec, Reduction, Type, Unary};
+use pullback_optimize::fuse::{FuseOptions, Fusion};
 
 use super::support::inputs::Mood;
 use super::support::run::Case;
-use super::support::{case, check, check_text};
+use super::support::{case, check, check_text, lowered};
 
 /// Every program of a list, all failures together.
 fn check_all(texts: &[String], mood: Mood) {
@@ -523,4 +524,31 @@ fn ranks_up_to_sixteen() {
            return %e, %s
          }",
     );
+}
+
+#[test]
+fn what_is_computed_element_by_element_takes_the_place_of_what_it_is_computed_from() {
+    // Without fusion every value is stored, and each is read once, at the same element: the result's place is enough. Its rows end in no whole vector, the last one of which
+    // must not be computed twice then.
+    let text = |last: &str| {
+        format!(
+            "func @f(%x: f32[3,37]) -> f32[3,37] {{
+  %0 = exp %x : f32[3,37]
+  %1 = add %0, %x : f32[3,37]
+  %2 = mul %1, %1 : f32[3,37]
+  {last}
+  return %3
+}}"
+        )
+    };
+    for (last, arena) in [
+        ("%3 = log1p %2 : f32[3,37]", 0),
+        // Of another position's elements: the place of what is read has to stay.
+        ("%3 = reverse %2, axes=[1] : f32[3,37]", 448),
+    ] {
+        let case = case(&text(last), Mood::Tame);
+        let program = lowered(&case, FuseOptions { kinds: Fusion::Off, ..FuseOptions::default() }, false).unwrap();
+        assert_eq!(program.arena_bytes, arena, "{last}");
+        check(&case).unwrap();
+    }
 }

@@ -96,7 +96,7 @@ impl Select<'_> {
         for (target, arguments) in edges {
             let number = self.block_number(target)?;
             if several && self.predecessors(target) > 1 {
-                self.edges.push((number, arguments));
+                self.edges.push((number, self.func.layout.is_cold(target), arguments));
                 let at = self.code.blocks.len() + self.edges.len();
                 self.current.successors.push(Block::new(at));
                 self.current.arguments.push(Vec::new());
@@ -110,12 +110,12 @@ impl Select<'_> {
 
     /// The blocks of the edges out of the block before.
     pub(super) fn finish_edges(&mut self) {
-        for (target, arguments) in std::mem::take(&mut self.edges) {
+        for (target, is_cold, arguments) in std::mem::take(&mut self.edges) {
             let start = self.code.insts.len();
             self.put(jump());
             let (successors, arguments) = (vec![target], vec![arguments]);
             let range = start..start + 1;
-            self.code.blocks.push(BlockData { range, successors, arguments, ..BlockData::default() });
+            self.code.blocks.push(BlockData { is_cold, range, successors, arguments, ..BlockData::default() });
         }
     }
 
@@ -128,20 +128,23 @@ impl Select<'_> {
         }
     }
 
-    fn symbol(&mut self, function: ir::FuncRef) -> VReg {
+    fn symbol(&mut self, function: ir::FuncRef) -> Result<VReg, Refused> {
         let name = self.func.dfg.ext_funcs[function].name.clone();
+        if !matches!(name, ir::ExternalName::User(_)) {
+            return Err(format!("the function {name:?}"));
+        }
         let reg = self.general();
         let mut symbol = Inst::of(Kind::Symbol(name));
         symbol.operands.push(Operand::reg_def(reg));
         self.put(symbol);
-        reg
+        Ok(reg)
     }
 
     pub(super) fn function_address(&mut self, inst: ir::Inst) -> Result<(), Refused> {
         let InstructionData::FuncAddr { func_ref, .. } = self.func.dfg.insts[inst] else {
             return Err(self.refusal(inst));
         };
-        let reg = self.symbol(func_ref);
+        let reg = self.symbol(func_ref)?;
         self.set(inst, reg)
     }
 
@@ -171,12 +174,16 @@ impl Select<'_> {
         }
         self.code.outgoing_bytes = self.code.outgoing_bytes.max(bytes.cast_unsigned());
         self.code.calls = true;
-        let callee = self.symbol(func_ref);
+        let callee = self.symbol(func_ref)?;
         let mut call = Inst::of(Kind::Call).reg(callee, Size::R64);
         for (reg, at) in passed {
             call = call.fixed_use(reg, at);
         }
-        if let &[result] = self.func.dfg.inst_results(inst) {
+        let results = self.func.dfg.inst_results(inst);
+        if results.len() > 1 {
+            return Err(self.refusal(inst));
+        }
+        if let &[result] = results {
             let class = class(self.ty(result));
             let reg = self.fresh(class);
             call = call.fixed_def(reg, if class == RegClass::Int { RAX } else { vector(0) });

@@ -24,7 +24,7 @@ impl Select<'_> {
         let [value] = self.operands(inst)?;
         let ty = self.ty(self.result(inst)?);
         if self.is_zero(value) || self.constant(value) == Some(0) {
-            return Ok(self.zero(ty));
+            return Ok(self.zero());
         }
         let size = width(ty).size();
         let from = self.ty(value);

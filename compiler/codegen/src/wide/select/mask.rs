@@ -179,10 +179,8 @@ impl Select<'_> {
         if self.is_mask(value) {
             let root = self.root(value);
             self.forms[root] = Form::Mask(self.mask(root)?);
-        } else {
-            let root = self.root(value);
-            self.forms[root] = Form::Reg(self.reg(root)?);
         }
+        self.settle(value, inst)?;
         let result = self.result(inst)?;
         if self.ends(result) {
             return self.wait(inst);
@@ -313,16 +311,10 @@ impl Select<'_> {
         if self.extremum_of(inst, condition, [x, y])? {
             return Ok(());
         }
-        let mut mask = self.mask(condition)?;
         if ty.is_vector() {
-            // All lanes have the lowest bit.
-            let (bit, cut, all) = (self.general(), self.general(), self.general());
-            self.put(Inst::new(Name::VEX_Kmovw_r32_kr).def(bit, Size::R32).reg(mask, Size::K));
-            self.put(Inst::new(Name::And_rm32_imm32).modify(cut, bit, Size::R32).imm(Slot::Imm32(1)));
-            self.put(Inst::new(Name::Neg_rm32).modify(all, cut, Size::R32));
-            mask = self.mask_register();
-            self.put(Inst::new(Name::VEX_Kmovw_kr_r32).def(mask, Size::K).reg(all, Size::R32));
+            return Err(self.refusal(inst));
         }
+        let mask = self.mask(condition)?;
         let reg = self.blend(mask, x, y)?;
         self.set(inst, reg)
     }
@@ -332,15 +324,16 @@ impl Select<'_> {
         let opcode = self.opcode(inst);
         let args = self.args(inst).to_vec();
         let ty = self.ty(args[0]);
-        if args.iter().all(|&arg| self.is_mask(arg)) {
+        // There is no complement of the one bit that a scalar's mask is.
+        let is_complement = opcode == Opcode::Bnot && !ty.is_vector();
+        if !is_complement && args.iter().all(|&arg| self.is_mask(arg)) {
             let masks = args.iter().map(|&arg| self.mask(arg)).collect::<Result<Vec<_>, _>>()?;
             let result = self.mask_register();
             let name = match opcode {
                 Opcode::Band => Name::VEX_Kandw_kr_kr_kr,
                 Opcode::Bor => Name::VEX_Korw_kr_kr_kr,
                 Opcode::Bxor => Name::VEX_Kxorw_kr_kr_kr,
-                _ if ty.is_vector() => Name::VEX_Knotw_kr_kr,
-                _ => return Err(self.refusal(inst)),
+                _ => Name::VEX_Knotw_kr_kr,
             };
             let op = Inst::new(name).def(result, Size::K);
             self.put(masks.into_iter().fold(op, |op, mask| op.reg(mask, Size::K)));

@@ -12,6 +12,8 @@ impl Select<'_> {
     /// A load waits for its only use, if that can have it as an operand.
     pub(super) fn load(&mut self, inst: ir::Inst) -> Result<(), Refused> {
         if self.uses.can_wait(self.func, inst) {
+            let [pointer] = self.operands(inst)?;
+            self.settle(pointer, inst)?;
             return self.wait(inst);
         }
         let reg = self.load_now(inst)?;
@@ -64,18 +66,6 @@ impl Select<'_> {
         let value = self.reg(value)?;
         let (name, size) = match (class(ty), ty.bits()) {
             (RegClass::Int, 8) => (Name::Mov_rm8_r8, Size::R8),
-            (RegClass::Int, 16) => {
-                // The register is named as one of 32 bits nowhere else than here: a 16-bit store from the lowest bits of a vector register.
-                let moved = self.vector();
-                self.put(Inst::new(Name::EVEX_Vmovd_xmm_rm32).def(moved, Size::X).reg(value, Size::R32));
-                self.put(
-                    Inst::new(Name::EVEX_Vpextrw_r32m16_xmm_imm8)
-                        .memory(address)
-                        .reg(moved, Size::X)
-                        .imm(Slot::Imm8(0)),
-                );
-                return Ok(());
-            }
             (RegClass::Int, 32) => (Name::Mov_rm32_r32, Size::R32),
             (RegClass::Int, 64) => (Name::Mov_rm64_r64, Size::R64),
             (RegClass::Float, 16) => {

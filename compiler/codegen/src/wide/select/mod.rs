@@ -25,7 +25,8 @@ mod vector;
 use std::collections::HashMap;
 
 use cranelift_codegen::entity::SecondaryMap;
-use cranelift_codegen::ir::{self, Function, InstructionData, Opcode, Type, Value, types};
+use cranelift_codegen::ir::{self, Function, InstructionData, Opcode, Type, Value};
+use cranelift_codegen::isa::CallConv;
 use iced_x86::Code as Name;
 use regalloc2::{Block, RegClass, VReg};
 
@@ -60,8 +61,8 @@ struct Select<'a> {
     /// How many edges lead to a block.
     predecessors: SecondaryMap<ir::Block, u32>,
     current: BlockData,
-    /// The edges out of the current block that become blocks: where they lead, and what is passed.
-    edges: Vec<(Block, Vec<VReg>)>,
+    /// The edges out of the current block that become blocks: where they lead, whether that is cold, and what is passed.
+    edges: Vec<(Block, bool, Vec<VReg>)>,
     /// Quarters of vectors that were extracted in the block.
     quarters: HashMap<(VReg, u8), VReg>,
 }
@@ -224,8 +225,7 @@ impl Select<'_> {
         }
     }
 
-    /// A value in a register or in memory, where it can be an operand of an instruction of its type; `lane_bits` is that of the element that the
-    /// instruction can copy to all lanes, if it can.
+    /// A value in a register or in memory, where it can be an operand of an instruction of its type. `broadcast` says that the instruction can copy one element to all lanes.
     fn rm(&mut self, value: Value, broadcast: bool) -> Result<Rm, Refused> {
         let ty = self.ty(value);
         if let Some(load) = self.waiting_for(value, Opcode::Load) {
@@ -264,9 +264,13 @@ impl Select<'_> {
             return Ok(());
         }
         let opcode = self.opcode(inst);
-        let is_float = |ty: Type| ty.is_vector() || ty.is_float();
         match opcode {
-            Opcode::Iconst | Opcode::F32const | Opcode::F64const | Opcode::Vconst | Opcode::Fneg => self.wait(inst),
+            Opcode::Iconst | Opcode::F32const | Opcode::F64const | Opcode::Vconst => self.wait(inst),
+            Opcode::Fneg => {
+                let [value] = self.operands(inst)?;
+                self.settle(value, inst)?;
+                self.wait(inst)
+            }
             Opcode::Load => self.load(inst),
             Opcode::Store | Opcode::Istore8 | Opcode::Istore16 | Opcode::Istore32 => self.store(inst),
             Opcode::StackAddr => self.stack_address(inst),
@@ -292,7 +296,7 @@ impl Select<'_> {
             Opcode::FcvtFromSint => self.convert_signed(inst),
             Opcode::Band | Opcode::Bor | Opcode::Bxor | Opcode::Bnot => {
                 let first = self.args(inst)[0];
-                if is_float(self.ty(first)) || self.is_mask(first) {
+                if class(self.ty(first)) == RegClass::Float || self.is_mask(first) {
                     self.logic(inst)
                 } else {
                     self.integer_binary(inst)
@@ -319,8 +323,13 @@ impl Select<'_> {
     fn bitcast(&mut self, inst: ir::Inst) -> Result<(), Refused> {
         let [value] = self.operands(inst)?;
         let (from, to) = (self.ty(value), self.ty(self.result(inst)?));
-        if class(from) == class(to) {
+        // The lanes of a mask are those of what was compared.
+        if class(from) == class(to) && (from.lane_count() == to.lane_count() || !self.is_mask(value)) {
             return self.alias(inst, value);
+        }
+        if class(from) == class(to) {
+            let reg = self.reg(value)?;
+            return self.set(inst, reg);
         }
         let from_reg = self.reg(value)?;
         let (result, moved) = if class(to) == RegClass::Float {
@@ -365,7 +374,7 @@ impl Select<'_> {
             _ => return Err(self.refusal(inst)),
         };
         if bits == 0 {
-            return Ok(self.zero(types::F32X4));
+            return Ok(self.zero());
         }
         let number = self.number(bits.cast_signed());
         let result = self.vector();
@@ -373,21 +382,17 @@ impl Select<'_> {
         Ok(result)
     }
 
-    /// Blocks in the order of the code: cold ones last.
-    fn order(&self) -> Vec<ir::Block> {
-        let layout = &self.func.layout;
-        let (cold, warm): (Vec<_>, Vec<_>) = layout.blocks().partition(|&block| layout.is_cold(block));
-        warm.into_iter().chain(cold).collect()
-    }
-
     fn function(&mut self) -> Result<(), Refused> {
-        let order = self.order();
+        if self.func.signature.call_conv != CallConv::SystemV {
+            return Err(format!("the calling convention {}", self.func.signature.call_conv));
+        }
+        let order: Vec<ir::Block> = self.func.layout.blocks().collect();
         self.count_predecessors();
         self.number_blocks(&order);
         for &block in &order {
             let start = self.code.insts.len();
             self.quarters.clear();
-            self.current = BlockData::default();
+            self.current = BlockData { is_cold: self.func.layout.is_cold(block), ..BlockData::default() };
             if self.func.layout.entry_block() == Some(block) {
                 self.params(block)?;
             } else {

@@ -7,7 +7,7 @@ use cranelift_codegen::ir::{self, Opcode, Type, Value, types};
 use iced_x86::Code as Name;
 use regalloc2::{RegClass, VReg};
 
-use super::{Refused, Select, class, general_size};
+use super::{Form, Refused, Select, class, general_size};
 use crate::wide::codes;
 use crate::wide::inst::{Address, Base, Condition, Inst, RAX, RCX, RDX, Rm, Size, Slot};
 
@@ -126,7 +126,10 @@ impl Select<'_> {
         let load = match self.opcode(waiting) {
             Opcode::Load => Some(waiting),
             Opcode::Splat => self.waiting_for(self.args(waiting)[0], Opcode::Load),
-            _ => return Ok(()),
+            _ => {
+                // What it waits for may wait itself.
+                return self.args(waiting).to_vec().into_iter().try_for_each(|operand| self.settle(operand, by));
+            }
         };
         if load.is_none_or(|load| self.uses.stays(self.func, load, by)) {
             return Ok(());
@@ -353,5 +356,3 @@ impl Select<'_> {
         Ok(code)
     }
 }
-
-use super::Form;

@@ -82,10 +82,7 @@ impl Uses {
                 uses.place[inst] = Some((block, writes));
                 let opcode = func.dfg.insts[inst].opcode();
                 writes += u32::from(opcode.can_store() || opcode.is_call() && intrinsic(func, inst).is_none());
-                for value in func.dfg.inst_values(inst) {
-                    uses.count[value] += 1;
-                    uses.user[value] = Some(inst);
-                }
+                func.dfg.inst_values(inst).for_each(|value| uses.count[value] += 1);
             }
         }
         for inst in func.layout.blocks().flat_map(|block| func.layout.block_insts(block)) {
@@ -100,9 +97,15 @@ impl Uses {
                 if uses.count[value] == 0
                     && let Some(before) = definition(func, value)
                     && is_pure(func, before)
+                    && func.dfg.inst_results(before).iter().all(|&result| uses.count[result] == 0)
                 {
                     unused.push(before);
                 }
+            }
+        }
+        for inst in func.layout.blocks().flat_map(|block| func.layout.block_insts(block)) {
+            if !uses.dead.contains(inst) {
+                func.dfg.inst_values(inst).for_each(|value| uses.user[value] = Some(inst));
             }
         }
         uses.find_computed(func);

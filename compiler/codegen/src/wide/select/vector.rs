@@ -7,13 +7,13 @@ use regalloc2::VReg;
 use super::{Form, Refused, Select};
 use crate::wide::codes::{self, width};
 use crate::wide::inst::{Inst, Rm, Size, Slot, Width};
+use crate::wide::intrinsics::Intrinsic;
 
 impl Select<'_> {
     /// Zeros.
-    pub(super) fn zero(&mut self, ty: Type) -> VReg {
+    pub(super) fn zero(&mut self) -> VReg {
         let result = self.vector();
-        // Clears the whole register.
-        let _ = ty;
+        // The whole register, whatever the instruction's width.
         self.put(Inst::new(codes::XOR.code(types::F32X4)).def(result, Size::X).same().same());
         result
     }
@@ -25,7 +25,7 @@ impl Select<'_> {
         };
         let bytes = self.func.dfg.constants.get(constant_handle);
         if bytes.iter().all(|&byte| byte == 0) {
-            return Ok(self.zero(types::F32X4));
+            return Ok(self.zero());
         }
         if bytes.iter().any(|&byte| byte != 0xff) {
             return Err(self.refusal(inst));
@@ -172,7 +172,7 @@ impl Select<'_> {
         };
         let x = self.reg(x)?;
         // The other lanes come from a register that waits for nothing.
-        let zero = self.zero(types::F32X4);
+        let zero = self.zero();
         let result = self.vector();
         self.put(Inst::new(name).def(result, Size::X).reg(zero, Size::X).reg(x, size));
         self.set(inst, result)
@@ -192,7 +192,6 @@ impl Select<'_> {
             Opcode::Umin => codes::UMIN,
             Opcode::Umax => codes::UMAX,
             Opcode::Iabs => codes::IABS,
-            Opcode::Popcnt => codes::COUNT_ONES,
             Opcode::Ineg => codes::ISUB,
             Opcode::Ishl | Opcode::Ushr | Opcode::Sshr => return self.shift_lanes(inst),
             _ => return Err(self.refusal(inst)),
@@ -203,7 +202,7 @@ impl Select<'_> {
         let size = width(ty).size();
         let reg = match (&args[..], opcode) {
             (&[x], Opcode::Ineg) => {
-                let zero = self.zero(ty);
+                let zero = self.zero();
                 let x = self.rm(x, true)?;
                 let result = self.vector();
                 self.put(Inst::new(op.code(ty)).def(result, size).reg(zero, size).rm(x, size));
@@ -251,15 +250,10 @@ impl Select<'_> {
     }
 
     /// The intrinsics but those of halves, which are with the [lanes](super::lanes).
-    pub(super) fn convert_lanes(
-        &mut self,
-        inst: ir::Inst,
-        opcode: crate::wide::intrinsics::Intrinsic,
-    ) -> Result<(), Refused> {
-        use crate::wide::intrinsics::Intrinsic;
+    pub(super) fn convert_lanes(&mut self, inst: ir::Inst, intrinsic: Intrinsic) -> Result<(), Refused> {
         let args = self.args(inst).to_vec();
         let (from, to) = (self.ty(args[0]), self.ty(self.result(inst)?));
-        let (name, result_width, operand_width) = match opcode {
+        let (name, result_width, operand_width) = match intrinsic {
             Intrinsic::Promote => (codes::at(codes::PROMOTE, width(to)), width(to), width(from)),
             Intrinsic::Demote => (codes::at(codes::DEMOTE, width(from)), width(to), width(from)),
             Intrinsic::Widen => (codes::WIDEN_BYTES.code(to), width(to), Width::X),
@@ -269,7 +263,7 @@ impl Select<'_> {
         };
         let operand = match self.waiting_for(args[0], Opcode::Load) {
             // Exactly the bytes of the vector are read.
-            Some(load) if opcode == Intrinsic::Widen => Rm::Memory(self.address_of(load)?),
+            Some(load) if intrinsic == Intrinsic::Widen => Rm::Memory(self.address_of(load)?),
             _ => Rm::Reg(self.reg(args[0])?),
         };
         let result = self.vector();

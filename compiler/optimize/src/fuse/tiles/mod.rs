@@ -62,7 +62,7 @@ pub struct Cutting {
     pub min_block: usize,
     /// Rows of such a block, or columns, at least, if what all blocks read of the other operand comes from the third cache: they wait for it otherwise.
     pub min_streamed: usize,
-    /// Bytes of a tile's values: with those that share a place taken off they stay in the second cache beside what they are computed from.
+    /// Bytes of a tile's values: they stay in the first cache, or nearly, where kernels that go over a tile several times have them at hand.
     pub tile: usize,
     /// The same with matrix products, which use what they load more often the larger the tile is.
     pub contraction_tile: usize,
@@ -80,7 +80,7 @@ impl Default for Cutting {
             max_packed: 8 << 20,
             min_block: 16,
             min_streamed: 32,
-            tile: 256 << 10,
+            tile: 32 << 10,
             contraction_tile: 768 << 10,
             parallel_work: 200_000,
         }
