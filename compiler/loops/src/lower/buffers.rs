@@ -114,7 +114,7 @@ impl Buffers {
         for (&param, place) in function.params().iter().zip(&places.params) {
             buffers.of[param] = Some(place.clone());
         }
-        let reuse = Reuse::new(function, plan, places);
+        let reuse = Reuse::new(function, plan, places, &buffers.orders);
         for (value, results) in reuse.results {
             let mut results = results.into_iter().map(|position| places.results[position].clone());
             buffers.of[value] = results.next();

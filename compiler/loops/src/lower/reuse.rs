@@ -42,13 +42,17 @@ pub(super) struct Reuse {
 }
 
 impl Reuse {
-    pub(super) fn new(function: &Function, plan: &Plan, places: &Places) -> Self {
-        let analysis = Analysis::new(function, plan);
+    /// `orders` says in which order the axes of values lie in memory.
+    pub(super) fn new(function: &Function, plan: &Plan, places: &Places, orders: &Orders) -> Self {
+        let analysis = Analysis::new(function, plan, orders);
         let (heads, first, replacing) = analysis.chains();
         let results = analysis.results(places, &heads, &first);
         Self { heads, results, replacing }
     }
 }
+
+/// For each value its axes as they lie in memory, outermost first; empty if they are in order.
+pub(super) type Orders = SecondaryMap<Value, Vec<usize>>;
 
 /// From values to others.
 type Links = SecondaryMap<Value, PackedOption<Value>>;
@@ -56,6 +60,7 @@ type Links = SecondaryMap<Value, PackedOption<Value>>;
 struct Analysis<'a> {
     function: &'a Function,
     plan: &'a Plan,
+    orders: &'a Orders,
     /// The reads of each region.
     reads: Vec<Vec<Read>>,
     /// The last region that reads a value, and the region that stores it.
@@ -65,7 +70,7 @@ struct Analysis<'a> {
 }
 
 impl<'a> Analysis<'a> {
-    fn new(function: &'a Function, plan: &'a Plan) -> Self {
+    fn new(function: &'a Function, plan: &'a Plan, orders: &'a Orders) -> Self {
         let mut last_read = SecondaryMap::new();
         let mut stored_by = SecondaryMap::new();
         let mut reads = Vec::with_capacity(plan.regions.len());
@@ -81,7 +86,7 @@ impl<'a> Analysis<'a> {
         }
         let mut returned = EntitySet::new();
         returned.extend(function.results().iter().map(|&result| root(function, result)));
-        Self { function, plan, reads, last_read, stored_by, returned }
+        Self { function, plan, orders, reads, last_read, stored_by, returned }
     }
 
     /// The chains of updates: for each value in one its head, for each head the first value, and the values that replace all of another.
@@ -127,7 +132,11 @@ impl<'a> Analysis<'a> {
         if region.kind != RegionKind::Loop || region.outputs.len() > 1 || self.accumulates(value) || is_local(value) {
             return None;
         }
-        let elements = |value| (self.function.ty(value).dtype, self.function.ty(value).elements());
+        // Elements lie in the same order: in that of the shape, or both in the same other one.
+        let elements = |value| {
+            let (ty, order) = (self.function.ty(value), &self.orders[value]);
+            (ty.dtype, ty.elements(), order, (!order.is_empty()).then_some(&ty.shape))
+        };
         let reads = &self.reads[number];
         let may_go = |&target: &Value| {
             let is_own = reads.iter().all(|read| read.root != target || read.same);

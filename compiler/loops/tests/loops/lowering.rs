@@ -541,6 +541,16 @@ fn what_is_computed_element_by_element_takes_the_place_of_what_it_is_computed_fr
 }}"
         )
     };
+    // Of axes in another order in memory, which their sum takes them in.
+    check_text(
+        "func @f(%x: f64[6,1,2,3,1]) -> f64[8,1,2] {
+  %0 = cumulative add %x, axis=3 : f64[6,1,2,3,1]
+  %1 = constant 0.0 : f64[6,1,2,3,1]
+  %2 = add %0, %1 : f64[6,1,2,3,1]
+  %3 = overlap_add %2, axes=[0,1], size=[3,1] : f64[8,1,2]
+  return %3
+}",
+    );
     for (last, arena) in [
         ("%3 = log1p %2 : f32[3,37]", 0),
         // Of another position's elements: the place of what is read has to stay.
