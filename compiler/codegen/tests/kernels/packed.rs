@@ -1,29 +1,11 @@
 //! Packed right factors: the kernels of the runtime against the interpreter.
 
-use pullback_codegen::{Options, compile, runtime_dtype};
+use pullback_codegen::{Options, compile};
 use pullback_ir::Elements;
-use pullback_loops::{Program, Space, Verified, interpret, parse_program, verify};
-use pullback_runtime::{ArgRef, Parameter, Signature};
+use pullback_loops::interpret;
+use pullback_runtime::ArgRef;
 
-fn program(text: &str) -> Verified<Program> {
-    let program = parse_program(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
-    verify(program).unwrap_or_else(|errors| panic!("{errors}\n{text}"))
-}
-
-/// Arguments and results as the buffers are.
-fn signature(program: &Program) -> Signature {
-    let mut signature = Signature { name: "f".to_owned(), inputs: vec![], outputs: vec![], donated: vec![] };
-    for data in program.buffers.values() {
-        let (name, dtype) = (data.name.to_string(), runtime_dtype(data.dtype));
-        let parameter = Parameter { name, dtype, shape: vec![data.elements] };
-        match data.space {
-            Space::Input(_) => signature.inputs.push(parameter),
-            Space::Output(_) => signature.outputs.push(parameter),
-            Space::Constant(_) | Space::Arena(_) | Space::Local(_) => {}
-        }
-    }
-    signature
-}
+use super::support::{program, signature};
 
 /// Two matrices `k × n` of a batch, each packed in two parts, in a worker's memory or the arena; each multiplied by whole, and the second strip by itself.
 fn text(dtype: &str, (m, n, k): (usize, usize, usize), by_columns: bool, parallel: bool) -> String {

@@ -1,34 +1,14 @@
 //! Parallel loops: the bits of the interpreter for any number of threads, and memory of its own for each.
 
-use pullback_codegen::{Compiled, Features, Options, compile, runtime_dtype};
+use pullback_codegen::{Compiled, Features, Options, compile};
 use pullback_ir::Elements;
-use pullback_loops::{Program, Space, Verified, interpret, parse_program, verify};
-use pullback_runtime::{ArgRef, Parameter, Signature, Tensor};
+use pullback_loops::{Program, Verified, interpret};
+use pullback_runtime::{ArgRef, Tensor};
 
-use super::support::FEATURES;
+use super::support::{FEATURES, program, signature};
 
 /// The numbers of threads that programs are compiled for.
 const THREADS: [usize; 4] = [1, 2, 3, 0];
-
-fn program(text: &str) -> Verified<Program> {
-    let program = parse_program(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
-    verify(program).unwrap_or_else(|errors| panic!("{errors}\n{text}"))
-}
-
-/// Arguments and results as the buffers are.
-fn signature(program: &Program) -> Signature {
-    let mut signature = Signature { name: "f".to_owned(), inputs: vec![], outputs: vec![], donated: vec![] };
-    for data in program.buffers.values() {
-        let (name, dtype) = (data.name.to_string(), runtime_dtype(data.dtype));
-        let parameter = Parameter { name, dtype, shape: vec![data.elements] };
-        match data.space {
-            Space::Input(_) => signature.inputs.push(parameter),
-            Space::Output(_) => signature.outputs.push(parameter),
-            Space::Constant(_) | Space::Arena(_) | Space::Local(_) => {}
-        }
-    }
-    signature
-}
 
 fn compiled(program: &Verified<Program>, features: Features, threads: usize) -> Compiled {
     let options = Options { features, threads, verify: true, clif: true, ..Options::default() };

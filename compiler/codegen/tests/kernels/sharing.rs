@@ -2,29 +2,15 @@
 
 use std::fmt::Write;
 
-use pullback_codegen::{Compiled, Features, Options, compile, runtime_dtype};
+use pullback_codegen::{Compiled, Features, Options, compile};
 use pullback_ir::Elements;
-use pullback_loops::{Program, Space, Verified, interpret, parse_program, verify};
-use pullback_runtime::{ArgRef, Parameter, Signature};
+use pullback_loops::{Program, Verified, interpret};
+use pullback_runtime::ArgRef;
 
-use super::support::FEATURES;
-
-fn program(text: &str) -> Verified<Program> {
-    let program = parse_program(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
-    verify(program).unwrap_or_else(|errors| panic!("{errors}\n{text}"))
-}
+use super::support::{FEATURES, program, signature};
 
 fn compiled(program: &Verified<Program>, features: Features, threads: usize) -> Compiled {
-    let mut signature = Signature { name: "f".to_owned(), inputs: vec![], outputs: vec![], donated: vec![] };
-    for data in program.buffers.values() {
-        let (name, dtype) = (data.name.to_string(), runtime_dtype(data.dtype));
-        let parameter = Parameter { name, dtype, shape: vec![data.elements] };
-        match data.space {
-            Space::Input(_) => signature.inputs.push(parameter),
-            Space::Output(_) => signature.outputs.push(parameter),
-            Space::Constant(_) | Space::Arena(_) | Space::Local(_) => {}
-        }
-    }
+    let signature = signature(program);
     let options = Options { features, threads, verify: true, clif: true, asm: true };
     compile(program, signature, &options).unwrap_or_else(|error| panic!("{error}\n{}", **program))
 }

@@ -189,10 +189,14 @@ impl Kit {
     }
 }
 
-/// A program that was written as text; its arguments and results are of one axis.
-pub(crate) fn compiled_text(text: &str, options: &Options) -> Compiled {
+/// A program that was written as text.
+pub(crate) fn program(text: &str) -> Verified<Program> {
     let program = parse_program(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
-    let program = verify(program).unwrap_or_else(|errors| panic!("{errors}\n{text}"));
+    verify(program).unwrap_or_else(|errors| panic!("{errors}\n{text}"))
+}
+
+/// Arguments and results as the buffers are, of one axis.
+pub(crate) fn signature(program: &Program) -> Signature {
     let mut signature = Signature { name: "f".to_owned(), inputs: vec![], outputs: vec![], donated: vec![] };
     for data in program.buffers.values() {
         let (name, dtype) = (data.name.to_string(), runtime_dtype(data.dtype));
@@ -203,6 +207,13 @@ pub(crate) fn compiled_text(text: &str, options: &Options) -> Compiled {
             Space::Constant(_) | Space::Arena(_) | Space::Local(_) => {}
         }
     }
+    signature
+}
+
+/// A program that was written as text, compiled.
+pub(crate) fn compiled_text(text: &str, options: &Options) -> Compiled {
+    let program = program(text);
+    let signature = signature(&program);
     compile(&program, signature, options).unwrap_or_else(|error| panic!("{error}\n{text}"))
 }
 
