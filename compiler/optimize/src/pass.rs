@@ -15,6 +15,8 @@ pub struct Pass {
     pub about: &'static str,
     /// Whether it may change a function: a look at the instructions, where `run` would make a copy of them. What it says no to, `run` leaves as it is.
     pub may_change: fn(&Function) -> bool,
+    /// Whether it waits until the passes before it in the list have nothing left to change: what it makes hides from them what they look for.
+    pub waits: bool,
     /// The transformation.
     pub run: fn(&Verified<Module>, &Function) -> Result<Function, Error>,
 }

@@ -19,7 +19,7 @@ use crate::pass::{Error, Pass};
 use crate::passes::{
     ASSEMBLE_SUMS, CHANNELS_LAST, ELIMINATE_COMMON_SUBEXPRESSIONS, ELIMINATE_DEAD_CODE, EXPAND_OPERATIONS,
     FOLD_CONSTANTS, HOIST_INVARIANTS, INLINE_CALLS, INLINE_REGIONS, NARROW_VALUES, SIMPLIFY_ALGEBRA,
-    SIMPLIFY_CONTROL_FLOW,
+    SIMPLIFY_CONTROL_FLOW, STREAM_VALUES,
 };
 
 /// What runs unless asked otherwise.
@@ -47,6 +47,8 @@ pub const DEFAULT: &[&Pass] = &[
     &CHANNELS_LAST,
     // Last, so that rules about operations see them before they are taken apart; the next round simplifies the parts.
     &EXPAND_OPERATIONS,
+    // When all is in its simplest form, in which it knows a softmax.
+    &STREAM_VALUES,
 ];
 
 /// Every pass, in the order of listings.
@@ -137,19 +139,27 @@ pub fn run_pipeline(
     let (mut rounds, mut stop) = (0, Stop::Rounds);
     // Passes in a row that changed nothing: if those are all there are, each has seen the function as it is.
     let mut idle = 0;
+    // Whether a pass waits for the others to be done.
+    let mut waiting = false;
     while rounds < options.rounds && stop == Stop::Rounds {
         rounds += 1;
-        for pass in &pipeline[..end.unwrap_or(pipeline.len())] {
+        for (before, pass) in pipeline[..end.unwrap_or(pipeline.len())].iter().enumerate() {
+            if pass.waits {
+                waiting = end.is_none() && idle < before && (pass.may_change)(&current);
+                if waiting {
+                    continue;
+                }
+            }
             let after = run_pass(module, func, pass, &current, options.verify_between, observer)?;
             idle = if after.as_ref().is_none_or(|after| same_function(&current, after)) { idle + 1 } else { 0 };
             current = after.map_or(current, Cow::Owned);
-            if end.is_none() && idle >= pipeline.len() {
+            if end.is_none() && idle >= pipeline.len() && !waiting {
                 break;
             }
         }
         if end.is_some() {
             stop = Stop::Limit;
-        } else if idle >= pipeline.len() {
+        } else if idle >= pipeline.len() && !waiting {
             stop = Stop::Unchanged;
         }
     }

@@ -6,7 +6,8 @@ mod common;
 use common::{assert_same, function, module, text};
 use pullback_ir::print::{PrintOptions, function_to_string, module_to_string};
 use pullback_ir::rewrite::{ValueMap, copy_inst, copy_params};
-use pullback_ir::{Builder, DType, Function, Module, Type, Verified};
+use pullback_ir::{Binary, Builder, DType, Function, Module, Op, Type, Verified};
+use pullback_optimize::equality::same_function;
 use pullback_optimize::passes::simplify_algebra::simplify;
 use pullback_optimize::passes::{
     ELIMINATE_COMMON_SUBEXPRESSIONS, ELIMINATE_DEAD_CODE, FOLD_CONSTANTS, INLINE_CALLS, SIMPLIFY_ALGEBRA,
@@ -145,12 +146,54 @@ static BREAK_RESULTS: Pass = Pass {
     name: "break_results",
     about: "a pass with a mistake",
     may_change: |_| true,
+    waits: false,
     run: |module, function| {
         let b = Builder::new(module, &function.name);
         let x = b.param("x", Type::scalar(DType::F64));
         b.finish(&[x]).map_err(|error| Error::bug("break_results", error))
     },
 };
+
+/// Doubles the results of a function that has no addition yet.
+static DOUBLE: Pass = Pass {
+    name: "double",
+    about: "a pass that waits",
+    may_change: |function| function.insts().iter().all(|&inst| *function.op(inst) != Op::Binary(Binary::Add)),
+    waits: true,
+    run: |module, function| {
+        let b = Builder::new(module, &function.name);
+        let mut map = ValueMap::new();
+        copy_params(&b, function, &mut map);
+        function.insts().iter().for_each(|&inst| copy_inst(&b, function, inst, &mut map));
+        let results = map.expect_all(&b, function.results());
+        let twice: Vec<_> = results.iter().map(|&x| b.add(x, x)).collect();
+        b.finish(&twice).map_err(|error| Error::bug("double", error))
+    },
+};
+
+#[test]
+fn a_pass_that_waits_runs_once_when_nothing_else_changes_and_the_others_run_again_behind_it() {
+    let (before, id) = function("(%x: f64) -> f64 { %a = neg %x : f64 %b = neg %a : f64 %c = exp %b : f64 return %c }");
+    let mut told = Vec::new();
+    let options = PipelineOptions::default();
+    let pipeline = [&SIMPLIFY_ALGEBRA, &ELIMINATE_DEAD_CODE, &DOUBLE];
+    let done = run_pipeline(&before, id, &pipeline, &options, &mut |pass, before, after, _| {
+        told.push((pass.name, same_function(before, after)));
+    })
+    .unwrap();
+    assert_eq!(done.stop, Stop::Unchanged);
+    let doubled = told.iter().position(|told| *told == ("double", false)).unwrap();
+    assert_eq!(told.iter().filter(|told| told.0 == "double" && !told.1).count(), 1, "{told:?}");
+    let others = |told: &[(&str, bool)]| told.iter().rev().take(2).map(|told| told.1).collect::<Vec<_>>();
+    assert_eq!(others(&told[..doubled]), [true, true], "{told:?}");
+    assert_eq!(others(&told), [true, true], "{told:?}");
+    let (expected, expected_id) = function("(%x: f64) -> f64 { %c = exp %x : f64 %d = add %c, %c : f64 return %d }");
+    assert_same("doubled", done.module.function(id), &expected, expected_id);
+    // A pipeline that is cut short behind it runs it in the first round.
+    let options = PipelineOptions { limit: Some(Limit::After("double")), ..options };
+    let cut = run_pipeline(&before, id, &pipeline, &options, &mut |_, _, _, _| {}).unwrap();
+    assert!(text(&cut.module, cut.module.function(id)).contains("add"));
+}
 
 #[test]
 fn a_pass_that_breaks_a_caller_is_blamed_by_name_with_and_without_verification_between() {
@@ -216,6 +259,7 @@ static GROW: Pass = Pass {
     name: "grow",
     about: "wraps the result once more",
     may_change: |_| true,
+    waits: false,
     run: |module, function| {
         let b = Builder::new(module, &function.name);
         let mut map = ValueMap::new();

@@ -33,6 +33,7 @@ pub static ASSEMBLE_SUMS: Pass = Pass {
     name: "assemble_sums",
     about: "write sums of padded arrays in pieces that do not overlap",
     may_change: |_| true,
+    waits: false,
     run,
 };
 

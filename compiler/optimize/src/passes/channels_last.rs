@@ -29,6 +29,7 @@ pub static CHANNELS_LAST: Pass = Pass {
     name: "channels_last",
     about: "give images between convolutions their features innermost",
     may_change: has_convolutions,
+    waits: false,
     run,
 };
 

@@ -30,6 +30,7 @@ pub static ELIMINATE_COMMON_SUBEXPRESSIONS: Pass = Pass {
     name: "eliminate_common_subexpressions",
     about: "compute equal expressions once",
     may_change: |_| true,
+    waits: false,
     run,
 };
 

@@ -21,8 +21,13 @@ use pullback_ir::{BuildError, Builder, Function, Inst, Module, Op, Region, Value
 use crate::pass::{Error, Pass};
 
 /// The pass.
-pub static ELIMINATE_DEAD_CODE: Pass =
-    Pass { name: "eliminate_dead_code", about: "remove what no result depends on", may_change: |_| true, run };
+pub static ELIMINATE_DEAD_CODE: Pass = Pass {
+    name: "eliminate_dead_code",
+    about: "remove what no result depends on",
+    may_change: |_| true,
+    waits: false,
+    run,
+};
 
 fn run(module: &Verified<Module>, function: &Function) -> Result<Function, Error> {
     let live = Liveness::of(function);

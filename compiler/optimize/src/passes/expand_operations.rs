@@ -32,6 +32,7 @@ pub static EXPAND_OPERATIONS: Pass = Pass {
     name: "expand_operations",
     about: "take apart operations that are compositions of others",
     may_change: has_compositions,
+    waits: false,
     run: expand_operations,
 };
 

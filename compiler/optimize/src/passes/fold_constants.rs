@@ -14,8 +14,13 @@ use crate::rewriter::rewrite;
 use crate::rules;
 
 /// The pass.
-pub static FOLD_CONSTANTS: Pass =
-    Pass { name: "fold_constants", about: "compute what depends on constants alone", may_change: has_known, run };
+pub static FOLD_CONSTANTS: Pass = Pass {
+    name: "fold_constants",
+    about: "compute what depends on constants alone",
+    may_change: has_known,
+    waits: false,
+    run,
+};
 
 fn run(module: &Verified<Module>, function: &Function) -> Result<Function, Error> {
     if !has_known(function) {

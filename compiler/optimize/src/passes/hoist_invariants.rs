@@ -22,6 +22,7 @@ pub static HOIST_INVARIANTS: Pass = Pass {
     name: "hoist_invariants",
     about: "compute before a loop what is the same in every iteration",
     may_change: has_regions,
+    waits: false,
     run,
 };
 

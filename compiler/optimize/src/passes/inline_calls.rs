@@ -18,6 +18,7 @@ pub static INLINE_CALLS: Pass = Pass {
     name: "inline_calls",
     about: "put the bodies of functions in the place of calls",
     may_change: has_calls,
+    waits: false,
     run,
 };
 

@@ -18,6 +18,7 @@ pub static INLINE_REGIONS: Pass = Pass {
     name: "inline_regions",
     about: "put regions that run exactly once in the place of their instruction",
     may_change: has_regions,
+    waits: false,
     run,
 };
 

@@ -15,6 +15,7 @@ pub mod narrow_values;
 mod part;
 pub mod simplify_algebra;
 pub mod simplify_control_flow;
+pub mod stream_values;
 
 pub use assemble_sums::ASSEMBLE_SUMS;
 pub use channels_last::CHANNELS_LAST;
@@ -28,3 +29,4 @@ pub use inline_regions::{INLINE_REGIONS, inline_regions};
 pub use narrow_values::NARROW_VALUES;
 pub use simplify_algebra::SIMPLIFY_ALGEBRA;
 pub use simplify_control_flow::SIMPLIFY_CONTROL_FLOW;
+pub use stream_values::{STREAM_VALUES, stream_values};

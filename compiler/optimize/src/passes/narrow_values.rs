@@ -27,8 +27,13 @@ use crate::passes::part::Part;
 use crate::regions::at_every_level;
 
 /// The pass.
-pub static NARROW_VALUES: Pass =
-    Pass { name: "narrow_values", about: "compute only the parts of values that are read", may_change: |_| true, run };
+pub static NARROW_VALUES: Pass = Pass {
+    name: "narrow_values",
+    about: "compute only the parts of values that are read",
+    may_change: |_| true,
+    waits: false,
+    run,
+};
 
 fn run(module: &Verified<Module>, function: &Function) -> Result<Function, Error> {
     at_every_level(NARROW_VALUES.name, module, function, &mut |level| run_level(module, level))

@@ -17,6 +17,7 @@ pub static SIMPLIFY_ALGEBRA: Pass = Pass {
     name: "simplify_algebra",
     about: "replace expressions by cheaper ones of the same value",
     may_change: |_| true,
+    waits: false,
     run,
 };
 

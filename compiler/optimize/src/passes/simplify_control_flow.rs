@@ -32,6 +32,7 @@ pub static SIMPLIFY_CONTROL_FLOW: Pass = Pass {
     name: "simplify_control_flow",
     about: "move what is known into and out of loops and branches",
     may_change: has_regions,
+    waits: false,
     run,
 };
 

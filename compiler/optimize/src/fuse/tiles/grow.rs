@@ -161,7 +161,7 @@ impl<'a> Former<'a> {
     }
 
     /// Whether this kind of fusion runs a region in tiles.
-    fn is_wanted(&self, region: usize) -> bool {
+    pub(super) fn is_wanted(&self, region: usize) -> bool {
         self.kinds >= Fusion::Contractions || !matches!(self.regions[region].kind, RegionKind::Contraction(_))
     }
 

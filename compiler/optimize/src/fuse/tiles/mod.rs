@@ -24,6 +24,7 @@ mod facts;
 mod fit;
 mod grow;
 mod motion;
+mod producers;
 mod reach;
 mod views;
 

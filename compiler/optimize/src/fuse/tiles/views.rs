@@ -40,7 +40,7 @@ impl Former<'_> {
         read
     }
 
-    /// Takes a region into a group, with those of the views held that it reads, which are given back; otherwise the group stays, and the error may say why. If a view does
+    /// Takes a region into a group, with those of the views held and of the products passed that it reads, which are given back; otherwise the group stays, and the error may say why. If a view does
     /// not fit the region joins without, unless the view is more than all else that it would find at hand: the two then make a group of their own.
     pub(super) fn join_with_views(
         &self,
@@ -55,9 +55,10 @@ impl Former<'_> {
         };
         let views: Vec<(usize, Value)> = held.iter().filter_map(wanted).collect();
         if views.is_empty() {
-            let (roles, moves) = self.fitting(draft, region)?;
+            let fitting = self.fitting(draft, region)?;
+            let (brought, (roles, moves)) = self.bring_producers(draft, region, fitting);
             self.join(draft, region, roles, &moves);
-            return Ok(Vec::new());
+            return Ok(brought);
         }
         let bytes = |value: Value| self.function.ty(value).bytes();
         let mut grown = draft.clone();
