@@ -97,15 +97,27 @@ fn assert_close(what: &str, found: &[Array], expected: &[Array]) {
     }
 }
 
-/// Streams a program, interprets both and runs what comes out, on these inputs or on others.
+fn same_bits(a: &[Array], b: &[Array]) -> bool {
+    let bits = |arrays: &[Array]| -> Vec<u64> {
+        arrays.iter().flat_map(|array| array.elements.iter()).map(|x| x.to_f64().to_bits()).collect()
+    };
+    bits(a) == bits(b)
+}
+
+/// Streams a program, interprets both and runs what comes out.
 fn check_on(module: &Verified<Module>, id: FuncId, inputs: &[Array]) -> Streamed {
     let after = streamed(module, id);
     let expected = evaluate(module, id, inputs).unwrap();
     assert_close("interpreted", &evaluate(&after.module, after.id, inputs).unwrap(), &expected);
     for cutting in [Cutting::default(), Cutting::EVERYTHING] {
-        let options = Options { cutting, verify_each: true, ..Options::new() }.threads(2);
-        let executable = compile(&after.module, after.id, &options).unwrap_or_else(|error| panic!("{error}"));
-        assert_close("compiled", &run_arrays(&executable, inputs).unwrap(), &expected);
+        let run = |threads| {
+            let options = Options { cutting, verify_each: true, ..Options::new() }.threads(threads);
+            let executable = compile(&after.module, after.id, &options).unwrap_or_else(|error| panic!("{error}"));
+            run_arrays(&executable, inputs).unwrap()
+        };
+        let found = run(1);
+        assert_close("compiled", &found, &expected);
+        assert!(same_bits(&run(3), &found), "the bits depend on the number of threads");
     }
     after
 }
@@ -261,6 +273,41 @@ fn tangents_of_attention_are_streamed_too() {
     let mut module = Module::clone(&module);
     let id = module.add(function);
     check(&verify(module).unwrap(), id);
+}
+
+#[test]
+fn in_single_precision_two_millionths_are_lost_at_most() {
+    let attention = |dtype: DType| {
+        gradient(
+            |graph| {
+                let q = graph.input("q", dtype, [2, 60, 8]);
+                let [k, v] = ["k", "v"].map(|name| graph.input(name, dtype, [2, 200, 8]));
+                nn::attention(q, k, v, Mask::None).square().sum()
+            },
+            &[0, 1, 2],
+        )
+    };
+    let (single, id) = attention(DType::F32);
+    let inputs: Vec<Array> =
+        single.function(id).param_types().enumerate().map(|(number, ty)| input(ty, number)).collect();
+    let wide: Vec<Array> = inputs
+        .iter()
+        .map(|array| {
+            let elements = array.elements.iter().map(|x| x.to_f64()).collect();
+            Array::new(array.shape.clone(), Elements::F64(elements)).unwrap()
+        })
+        .collect();
+    let (double, double_id) = attention(DType::F64);
+    let expected = evaluate(&double, double_id, &wide).unwrap();
+    let after = streamed(&single, id);
+    assert_eq!(after.scans, 2);
+    let executable = compile(&after.module, after.id, &Options::new()).unwrap();
+    for (found, expected) in run_arrays(&executable, &inputs).unwrap().iter().zip(&expected) {
+        let pairs = || found.elements.iter().zip(expected.elements.iter()).map(|(x, y)| (x.to_f64(), y.to_f64()));
+        let norm = pairs().map(|(_, y)| y * y).sum::<f64>().sqrt();
+        let distance = pairs().map(|(x, y)| (x - y) * (x - y)).sum::<f64>().sqrt();
+        assert!(distance <= 2e-6 * norm, "{distance:e} from {norm:e}");
+    }
 }
 
 #[test]
