@@ -127,3 +127,122 @@ fn loops_become_loops() {
     }
     assert_eq!((depth, program.kernels().len()), (2, 3));
 }
+
+/// A loop over a state of `%n` elements that stacks `stacked` of it, and a loop that goes over the stack again; the stack begins as `given`.
+fn stacks(n: usize, (reverse, stacked, m): (bool, &str, usize), returned: bool) -> String {
+    let (more, stack) = if returned { (format!(", f64[5,{m}]"), ", %s#1") } else { (String::new(), "") };
+    let reverse = if reverse { ", reverse=true" } else { "" };
+    format!(
+        "func @f(%x: f64[{n}], %z: f64[{m}]) -> (f64[{n}], f64[{m}]{more}) {{
+  %h = exp %x : f64[{n}]
+  %c, %s = scan %x, %h, length=5, consts=1, carry=1{reverse} : f64[{n}], f64[5,{m}]
+    body(%w: f64[{n}], %y: f64[{n}]) {{
+      %first = slice %y, start=[0], limit=[{m}] : f64[{m}]
+      %twice = add %y, %y : f64[{n}]
+      %next = mul %w, %twice : f64[{n}]
+      yield %next, {stacked}
+    }}
+  %t = scan %z, %s, length=5, consts=0, carry=1 : f64[{m}]
+    body(%a: f64[{m}], %r: f64[{m}]) {{
+      %b = mul %a, %a : f64[{m}]
+      %d = sub %r, %b : f64[{m}]
+      yield %d
+    }}
+  %e = sub %c, %h : f64[{n}]
+  return %e, %t{}
+}}",
+        stack.replace("%s#1", "%s"),
+    )
+}
+
+#[test]
+fn a_large_state_that_is_stacked_is_the_row_of_the_stack() {
+    for (stacked, m) in [("%y", 300), ("%first", 300), ("%first", 299)] {
+        for reverse in [false, true] {
+            let text = stacks(300, (reverse, stacked, m), false);
+            let lowered = program(&text);
+            let Some(Step::Loop(states)) = lowered.body.iter().find(|step| matches!(step, Step::Loop(_))) else {
+                panic!("{lowered}")
+            };
+            let kernels = pullback_loops::step::kernels(&states.body);
+            assert_eq!(kernels.len(), 1, "nothing but the next state is stored\n{lowered}");
+            check_text(&text);
+        }
+    }
+    // Something else needs the stack as it is.
+    check_text(&stacks(300, (false, "%first", 299), true));
+    check_text(&stacks(300, (true, "%y", 300), true));
+}
+
+#[test]
+fn rows_of_stacks_begin_where_vectors_may() {
+    let text = stacks(999, (true, "%first", 998), false)
+        .replace("yield %next, %first", "%g = exp %first : f64[998]\n yield %next, %g");
+    let lowered = program(&text);
+    let stack = lowered.buffers.values().find(|data| &*data.name == "s").unwrap();
+    assert_eq!(stack.elements, 5 * 1000, "{lowered}");
+    check_text(&text);
+    // What is returned has the rows of its type.
+    let text = text
+        .replace("-> (f64[999], f64[998])", "-> (f64[999], f64[998], f64[5,998])")
+        .replace("return %e, %t", "return %e, %t, %s");
+    check_text(&text);
+}
+
+/// A loop over `%y` whose next state is the concatenation of some parts.
+fn shifts(parts: &str) -> String {
+    format!(
+        "func @f(%x: f64[37], %z: f64[37]) -> f64[37] {{
+  %s = scan %x, %z, length=3, consts=1, carry=1 : f64[37]
+    body(%w: f64[37], %y: f64[37]) {{
+      %a = slice %y, start=[0], limit=[36] : f64[36]
+      %b = slice %y, start=[1], limit=[37] : f64[36]
+      %u = slice %w, start=[1], limit=[37] : f64[36]
+      %p = mul %b, %u : f64[36]
+      %q = add %a, %p : f64[36]
+      %first = slice %y, start=[0], limit=[1] : f64[1]
+      %last = slice %y, start=[36], limit=[37] : f64[1]
+      %next = concatenate {parts}, axis=0 : f64[37]
+      yield %next
+    }}
+  return %s
+}}"
+    )
+}
+
+#[test]
+fn a_state_may_be_stored_over_elements_that_only_later_ones_of_it_do_not_need() {
+    // For element i those at i and i + 1 are read, for the last one itself: all at or behind what is stored.
+    for parts in ["%q, %last", "%last, %p"] {
+        let text = shifts(parts);
+        assert_eq!(
+            copies(&text),
+            1,
+            "of the initial state
+{}",
+            program(&text)
+        );
+        check_text(&text);
+    }
+    for parts in ["%first, %q", "%q, %first"] {
+        let text = shifts(parts);
+        assert_eq!(copies(&text), 2, "{parts}: {}", program(&text));
+        check_text(&text);
+    }
+}
+
+#[test]
+fn a_state_keeps_its_place_rather_than_take_that_of_what_it_is_computed_from() {
+    // `%k` could be updated to the next state, were that not at home elsewhere.
+    let text = shifts("%last, %p")
+        .replace("%next =", "%k =")
+        .replace("      yield %next", "      %next = add %y, %k : f64[37]\n      yield %next");
+    assert_eq!(
+        copies(&text),
+        1,
+        "of the initial state
+{}",
+        program(&text)
+    );
+    check_text(&text);
+}

@@ -142,23 +142,35 @@ fn join(program: &mut Program, first: &[Stmt], second: &[Stmt]) -> Option<Vec<St
     let (one, other) = (&counting_to(program, one, extents.1)?, &counting_to(program, other, extents.0)?);
     let step = one.step.max(other.step);
     let extent = one.extent.min(other.extent) / step * step;
-    if extent == 0 || step % one.step != 0 || step % other.step != 0 {
+    if step % one.step != 0 || step % other.step != 0 {
         return None;
     }
+    let outside = (&first[..at], &first[at + 1..], &second[..by], &second[by + 1..]);
+    // A row may end in a vector that begins within the last iteration: then that is written out too.
+    let shorter = (at + 1 < first.len()).then_some(extent - step);
+    let mut extents = std::iter::once(extent).chain(shorter).filter(|&extent| extent > 0);
+    extents.find_map(|extent| join_up_to(program, outside, (one, other), (extent, step)))
+}
+
+/// `a F b` and `c G d` as `a c FG b d`, with loops up to `extent` by `step` at a time and what they leave behind them.
+fn join_up_to(
+    program: &mut Program,
+    (before_one, behind_one, before_other, behind_other): (&[Stmt], &[Stmt], &[Stmt], &[Stmt]),
+    (one, other): (&For, &For),
+    (extent, step): (i64, i64),
+) -> Option<Vec<Stmt>> {
     let ((one, one_rest), (other, other_rest)) = (peeled(program, one, extent)?, peeled(program, other, extent)?);
-    first.splice(at + 1..at + 1, one_rest);
-    second.splice(by + 1..by + 1, other_rest);
-    second[by] = Stmt::For(Box::new(other.clone()));
-    let [before, inside, behind] =
-        [&second[..by], &second[by..=by], &first[at + 1..]].map(|part| touches(program, part, None));
-    let (before, inside, behind) = (before?, inside?, behind?);
-    let mut passed = touches(program, &[Stmt::For(Box::new(one.clone()))], None)?;
-    passed.extend(touches(program, &first[at + 1..], None)?);
-    if !are_independent(&passed, &before) || !are_independent(&behind, &inside) {
+    let behind_one = [&one_rest[..], behind_one].concat();
+    let behind_other = [&other_rest[..], behind_other].concat();
+    let whole = |inner: &For| [Stmt::For(Box::new(inner.clone()))];
+    let [before, inside, behind, mut passed] =
+        [before_other, &whole(&other), &behind_one, &whole(&one)].map(|part| touches(program, part, None));
+    passed.as_mut()?.extend(touches(program, &behind_one, None)?);
+    if !are_independent(&passed?, &before?) || !are_independent(&behind?, &inside?) {
         return None;
     }
     let both = join_two(program, &one, &other, step)?;
-    let (lead, rest) = (first[..at].iter().chain(&second[..by]), first[at + 1..].iter().chain(&second[by + 1..]));
+    let (lead, rest) = (before_one.iter().chain(before_other), behind_one.iter().chain(&behind_other));
     // What gets another name is not to be looked for in loops behind.
     let rest = if rest.clone().any(is_loop) { rest.cloned().collect() } else { forward(program, rest) };
     Some(lead.cloned().chain([Stmt::For(Box::new(both))]).chain(rest).collect())
@@ -469,6 +481,33 @@ mod tests {
             assert_eq!(loads, 0, "{together}");
             assert_eq!(after(apart), after(together), "{from}, {count}");
         }
+    }
+
+    #[test]
+    fn a_last_vector_that_begins_within_the_last_iteration_does_not_keep_kernels_apart() {
+        // Seven elements: three vectors, and one that ends where the row does.
+        let row = |kernel: &str, first: usize, load: &str, store: &str| {
+            let [a, b, c, d] = [0, 1, 2, 3].map(|number| first + number);
+            format!(
+                "  kernel @{kernel} \"\" {{
+    for i{first} = 0 to 6 step 2 {{
+      v{a} = load {load}[i{first}] : f64x2
+      v{b} = add v{a}, v{a} : f64x2
+      store {store}[i{first}], v{b}
+    }}
+    v{c} = load {load}[5] : f64x2
+    v{d} = add v{c}, v{c} : f64x2
+    store {store}[5], v{d}
+  }}
+"
+            )
+        };
+        let buffers = "  buffer %x : f64[16] output 0 donated\n  buffer %t : f64[7] arena 0\n  arena 64\n";
+        let kernels = [row("one", 0, "%x", "%t"), row("other", 4, "%t", "%x")].concat().replace("i4", "i1");
+        let apart = parse_program(&format!("program @f {{\n{buffers}\n{kernels}}}\n")).unwrap();
+        let together = with_kernels_joined(apart.clone());
+        assert_eq!(together.kernels().len(), 1, "{together}");
+        assert_eq!(after(apart), after(together));
     }
 
     #[test]

@@ -10,12 +10,13 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use cranelift_entity::SecondaryMap;
+use cranelift_entity::{EntitySet, SecondaryMap};
 use pullback_ir::{DType, Function, Op, Value};
 use pullback_optimize::fuse::{Plan, Role, aliased, role};
 
-use super::layout::axis_orders;
+use super::layout::{axis_orders, row_strides};
 use super::reuse::Reuse;
+use super::stacks::Stacked;
 use crate::error::Error;
 use crate::program::{Affine, Buffer, BufferData, Program, Space};
 
@@ -87,13 +88,17 @@ impl Names {
 
 /// The places of a function's values.
 pub(super) struct Buffers {
-    of: SecondaryMap<Value, Option<Location>>,
+    pub(super) of: SecondaryMap<Value, Option<Location>>,
     also: SecondaryMap<Value, Vec<Location>>,
-    /// Of values of which there is a block; empty for all others.
-    strides: SecondaryMap<Value, Vec<i64>>,
+    /// Of values of which there is a block, or whose rows are apart; empty for all others.
+    pub(super) strides: SecondaryMap<Value, Vec<i64>>,
     /// In which order axes lie in memory, outermost first; empty if they are in order.
     orders: SecondaryMap<Value, Vec<usize>>,
     overwritten: Vec<Buffer>,
+    /// The states of loops that are rows of stacks.
+    pub(super) stacks: Vec<Stacked>,
+    /// What is in its place before a region would store it.
+    kept: EntitySet<Value>,
     /// What is left to do behind the last region, in order.
     pub(super) copies: Vec<Copy>,
 }
@@ -108,13 +113,17 @@ impl Buffers {
         (names, program): (&mut Names, &mut Program),
     ) -> Result<Self, Error> {
         let overwritten = places.params.iter().map(|place| place.buffer).collect();
-        let (of, also, strides) = (SecondaryMap::new(), SecondaryMap::new(), SecondaryMap::new());
-        let orders = axis_orders(function, plan);
-        let mut buffers = Self { of, also, strides, orders, overwritten, copies: Vec::new() };
+        let (of, also) = (SecondaryMap::new(), SecondaryMap::new());
+        let (orders, strides) = (axis_orders(function, plan), row_strides(function));
+        let (stacks, kept, copies) = (Vec::new(), EntitySet::new(), Vec::new());
+        let mut buffers = Self { of, also, strides, orders, overwritten, stacks, kept, copies };
         for (&param, place) in function.params().iter().zip(&places.params) {
             buffers.of[param] = Some(place.clone());
         }
-        let reuse = Reuse::new(function, plan, places, &buffers.orders);
+        let mut placed = buffers.place_stacks(function, plan, (names, program));
+        buffers.kept = buffers.keep_beginnings(function, plan, places);
+        placed.extend(buffers.kept.keys());
+        let reuse = Reuse::new(function, plan, places, (&buffers.orders, &placed));
         for (value, results) in reuse.results {
             let mut results = results.into_iter().map(|position| places.results[position].clone());
             buffers.of[value] = results.next();
@@ -134,7 +143,9 @@ impl Buffers {
                 let head = reuse.heads[value].expand().unwrap_or(value);
                 if buffers.of[head].is_none() {
                     let buffer = names.buffer_for(function, program, value, space);
-                    if let Some(&elements) = local.get(&value) {
+                    let rows = buffers.strides[value].first().zip(function.ty(value).shape.extents().first().copied());
+                    let elements = rows.map(|(&stride, rows)| rows * stride as usize);
+                    if let Some(elements) = local.get(&value).copied().or(elements) {
                         program.buffers[buffer].elements = elements;
                     }
                     buffers.of[head] = Some(Location::whole(buffer));
@@ -233,6 +244,11 @@ impl Buffers {
     /// The place of a value, if it is in memory.
     pub(super) fn get(&self, value: Value) -> Option<&Location> {
         self.of[value].as_ref()
+    }
+
+    /// Whether a value is in its place without being stored.
+    pub(super) fn is_kept(&self, value: Value) -> bool {
+        self.kept.contains(value)
     }
 
     /// Whether a value is in a buffer.

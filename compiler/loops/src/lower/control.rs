@@ -3,6 +3,7 @@
 //! Nothing is copied that can be told where to be: element `i` of what a scan goes over and of what it stacks is a part of the whole array, at a
 //! position that depends on the loop's counter; values from outside are where they are. The state of a loop is where its result will be, initialised by a copy
 //! unless the initial value was stored there at once, and each iteration stores the next state over the last (see `reuse` for when that needs a detour).
+//! A large state that the loop stacks is a row of the stack, and the next the row behind it (`stacks`).
 
 use pullback_ir::{DType, Function, Inst, Op, ScanSpec, Value, WhileSpec};
 use pullback_optimize::fuse::Nested;
@@ -24,6 +25,7 @@ impl Session {
     ) -> Result<Vec<Step>, Error> {
         let site = Site {
             function,
+            buffers,
             inst,
             args: places(function, buffers, inst, function.args(inst))?,
             results: places(function, buffers, inst, function.inst_results(inst))?,
@@ -38,9 +40,9 @@ impl Session {
         }
     }
 
-    /// Copies the initial state to where the loop has it.
-    fn initialise(&mut self, site: &Site<'_>, first: usize, count: usize) -> Option<Step> {
-        let pairs = site.args.iter().skip(first).zip(&site.results).take(count).enumerate();
+    /// Copies the initial state to where the loop has it first.
+    fn initialise(&mut self, site: &Site<'_>, first: usize, states: &[Location]) -> Option<Step> {
+        let pairs = site.args.iter().skip(first).zip(states).enumerate();
         let copies: Vec<Copy> = pairs
             .filter(|(_, (from, to))| from != to)
             .map(|(number, (from, to))| {
@@ -52,7 +54,8 @@ impl Session {
     }
 
     fn scan(&mut self, site: &Site<'_>, spec: &ScanSpec, body: &Nested) -> Result<Vec<Step>, Error> {
-        let mut steps: Vec<Step> = self.initialise(site, spec.consts, spec.carry).into_iter().collect();
+        let (first, _) = site.states(spec, &Affine::constant(if spec.reverse { spec.length as i64 - 1 } else { 0 }));
+        let mut steps: Vec<Step> = self.initialise(site, spec.consts, &first).into_iter().collect();
         if spec.length == 0 {
             return Ok(steps);
         }
@@ -62,17 +65,18 @@ impl Session {
         } else {
             Affine::counter(index)
         };
-        let row = |place: &Location, element: Value| Location {
-            buffer: place.buffer,
-            offset: place.offset.plus(&at, body.function.ty(element).elements() as i64),
+        let (now, next) = site.states(spec, &at);
+        let row = |(place, &stack): (&Location, &Value)| {
+            let strides = site.buffers.strides(site.function, stack);
+            let offset = place.offset.plus(&at, strides.first().copied().unwrap_or(0));
+            Location { buffer: place.buffer, offset }
         };
-        let state = spec.consts + spec.carry;
-        let xs = site.args.iter().zip(body.function.params()).skip(state).map(|(place, &x)| row(place, x));
-        let ys = site.results.iter().zip(body.function.results()).skip(spec.carry).map(|(place, &y)| row(place, y));
-        let carry = site.results.iter().take(spec.carry).cloned();
+        let (args, results) = (site.function.args(site.inst), site.function.inst_results(site.inst));
+        let xs = site.args.iter().zip(args).skip(spec.consts + spec.carry).map(row);
+        let ys = site.results.iter().zip(results).skip(spec.carry).map(row);
         let inner = Places {
-            params: site.args.iter().take(spec.consts).cloned().chain(carry.clone()).chain(xs).collect(),
-            results: carry.chain(ys).collect(),
+            params: site.args.iter().take(spec.consts).cloned().chain(now).chain(xs).collect(),
+            results: next.into_iter().chain(ys).collect(),
         };
         let body = self.function(&body.function, &body.plan, &inner)?;
         if !body.is_empty() {
@@ -88,7 +92,7 @@ impl Session {
         condition: &Nested,
         body: &Nested,
     ) -> Result<Vec<Step>, Error> {
-        let mut steps: Vec<Step> = self.initialise(site, spec.consts, site.results.len()).into_iter().collect();
+        let mut steps: Vec<Step> = self.initialise(site, spec.consts, &site.results).into_iter().collect();
         if spec.bound == Some(0) {
             return Ok(steps);
         }
@@ -120,9 +124,22 @@ impl Session {
 /// An instruction, and where its operands and results are.
 struct Site<'a> {
     function: &'a Function,
+    buffers: &'a Buffers,
     inst: Inst,
     args: Vec<Location>,
     results: Vec<Location>,
+}
+
+impl Site<'_> {
+    /// Where a loop's states are during the iteration that counts the row `at`, and behind it.
+    fn states(&self, spec: &ScanSpec, at: &Affine) -> (Vec<Location>, Vec<Location>) {
+        let states = self.results.iter().take(spec.carry).enumerate().map(|(carry, place)| {
+            let stacked = self.buffers.stacks.iter().find(|stacked| stacked.is(self.inst, carry));
+            let rows = stacked.and_then(|stacked| Some(stacked.rows(self.buffers.get(stacked.stack)?, at)));
+            rows.unwrap_or_else(|| (place.clone(), place.clone()))
+        });
+        states.unzip()
+    }
 }
 
 fn places(function: &Function, buffers: &Buffers, inst: Inst, values: &[Value]) -> Result<Vec<Location>, Error> {

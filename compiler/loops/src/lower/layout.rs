@@ -1,4 +1,4 @@
-//! In which order the axes of a stored value lie in memory.
+//! In which order the axes of a stored value lie in memory, and how far apart its rows are.
 //!
 //! Row-major, but for values over windows of a few positions, such as which elements of its window a maximum equals. The axes of the positions come last, and
 //! are too short for vectors; whoever puts the elements back where they came from (`overlap_add`) does so for each of a row of windows. So the row lies
@@ -6,12 +6,16 @@
 //!
 //! Only for values that loops alone read, position by position: not what is returned, is in memory under another shape, or is handed to a routine of the
 //! runtime; nor what accumulates over tiles, which is combined without regard to axes.
+//!
+//! What a loop stacks for other loops to go over, such as the state that a derivative needs again, has rows that begin where lines of the cache do: a vector that
+//! lies across two lines takes twice as long to load, and longer to store.
 
 use cranelift_entity::{EntitySet, SecondaryMap};
-use pullback_ir::{Function, Inst, Op, Value};
+use pullback_ir::{DType, Function, Inst, Op, Value};
 use pullback_optimize::fuse::{Plan, RegionKind, Role, role};
 
 use super::buffers::root;
+use crate::memory::ALIGNMENT;
 
 /// The extent from which on an axis fills vectors.
 const LONG: usize = 4;
@@ -56,6 +60,48 @@ pub(super) fn axis_orders(function: &Function, plan: &Plan) -> SecondaryMap<Valu
         orders[value] = order;
     }
     orders
+}
+
+/// The bytes of a row from which on a line more does not matter.
+const LONG_ROW: usize = 8 * ALIGNMENT;
+
+/// How far the axes move of arrays whose rows are apart; empty for all others. Loops alone touch these, row by row.
+pub(super) fn row_strides(function: &Function) -> SecondaryMap<Value, Vec<i64>> {
+    let mut strides = SecondaryMap::new();
+    let mut whole = None;
+    for &inst in function.insts() {
+        let Op::Scan(spec) = function.op(inst) else { continue };
+        for &stack in function.inst_results(inst).iter().skip(spec.carry) {
+            let ty = function.ty(stack);
+            let row = ty.elements() / spec.length.max(1);
+            let apart = apart(ty.dtype, row);
+            let is_uneven = row * ty.dtype.bytes() >= LONG_ROW && apart != row as i64;
+            if is_uneven && !whole.get_or_insert_with(|| touched_whole(function)).contains(stack) {
+                let dense = ty.shape.strides().into_iter().map(|stride| stride as i64);
+                strides[stack] = std::iter::once(apart).chain(dense.skip(1)).collect();
+            }
+        }
+    }
+    strides
+}
+
+/// Elements from one row of so many to the next, if rows are apart.
+pub(super) fn apart(dtype: DType, row: usize) -> i64 {
+    ((row * dtype.bytes()).next_multiple_of(ALIGNMENT) / dtype.bytes()) as i64
+}
+
+/// The values that something else than a loop that goes over their rows needs.
+pub(super) fn touched_whole(function: &Function) -> EntitySet<Value> {
+    let mut whole = EntitySet::new();
+    whole.extend(function.results().iter().copied());
+    for &inst in function.insts() {
+        let others = match function.op(inst) {
+            Op::Scan(spec) => spec.consts + spec.carry,
+            _ => usize::MAX,
+        };
+        whole.extend(function.args(inst).iter().take(others).copied());
+    }
+    whole
 }
 
 /// The axes with the last long one innermost, if a few short ones are behind it.

@@ -9,7 +9,7 @@
 //! axis, and then, with the [`schedule`](crate::schedule) chosen from that, for real.
 //!
 //! * `control`: loops and branches between kernels.
-//! * `buffers`: where each value is in memory; arguments, results, aliases, copies. `reuse`: which values may share a place. `layout`: how axes lie in memory.
+//! * `buffers`: where each value is in memory; arguments, results, aliases, copies. `reuse`: which values may share a place. `stacks`: states of loops that are rows of stacks. `layout`: how axes lie in memory.
 //! * `nest`: the loops being built, and where assignments go.
 //! * `eval`: the meaning of each operation as loads and arithmetic at a position.
 //! * `reduce`: reductions and small contractions, as loops inside the position of their result.
@@ -29,6 +29,7 @@ mod nest;
 mod reduce;
 mod region;
 mod reuse;
+mod stacks;
 mod tiles;
 
 use std::collections::HashMap;

@@ -88,6 +88,9 @@ pub(super) fn lower(
     session: &mut Session,
 ) -> Result<Vec<Stmt>, Error> {
     let Session { vector_bytes, program, buffers: names, .. } = session;
+    if region.outputs.iter().all(|&value| buffers.is_kept(value)) {
+        return Ok(Vec::new());
+    }
     let mut own = EntitySet::new();
     for &inst in &region.members {
         for &value in function.inst_results(inst).iter().filter(|&&value| plan.stored.contains(value)) {
@@ -172,7 +175,7 @@ impl<'a> Lowering<'a> {
         }
         let extents = &part.extents;
         let mut targets = Vec::new();
-        for &value in &region.outputs {
+        for &value in region.outputs.iter().filter(|&&value| !self.buffers.is_kept(value)) {
             let mut target = self.target(Source::Shifted(value, vec![0; extents.len()]), value)?;
             if let Some(total) = block.and_then(|block| block.totals.get(&value)) {
                 (target.location, target.combine) = (total.location.clone(), Some(total.step));

@@ -7,26 +7,27 @@
 //!   is a chain, named by its last value, its *head*. A region that computes each element of a value from the element of another at the same position, which nobody reads
 //!   afterwards, is an update of all of it.
 //! * *Results.* A result is best stored where it is returned. That may be where a parameter is (the state of a loop), so it must not be stored while the parameter is
-//!   still read: every read is by an earlier region, or by the same region at the very element that is stored next.
+//!   still read: every read is by an earlier region, or by the same region at the very element that is stored next; at that or one behind it, where
+//!   elements are stored in their order. A value that is an update of another keeps to that one's place, unless the result's place is free for it alone.
 //!
 //! Regions run in the order of the plan, those of a tile group tile by tile; the reads of a region are found by walking from what it stores down to what is in memory, as lowering does.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use cranelift_entity::packed_option::PackedOption;
 use cranelift_entity::{EntitySet, SecondaryMap};
 use pullback_ir::{Function, Inst, Op, Value};
 use pullback_optimize::fuse::{FusionRegion, Nested, Plan, RegionKind, Role, role};
 
-use super::buffers::{Places, root};
+use super::buffers::{Location, Places, root};
 
 /// A read of memory by a region.
 #[derive(Clone, Copy)]
 struct Read {
     /// The value read, no alias.
     root: Value,
-    /// Whether element `i` is read for element `i` of what the region stores, and for no other.
-    same: bool,
+    /// How far behind element `i` of what the region stores the element lies that is read for it, if that is the same for all.
+    ahead: Option<i64>,
     /// The operand, where the region's one operation reads it directly.
     operand: Option<usize>,
 }
@@ -42,10 +43,15 @@ pub(super) struct Reuse {
 }
 
 impl Reuse {
-    /// `orders` says in which order the axes of values lie in memory.
-    pub(super) fn new(function: &Function, plan: &Plan, places: &Places, orders: &Orders) -> Self {
-        let analysis = Analysis::new(function, plan, orders);
-        let (heads, first, replacing) = analysis.chains();
+    /// `orders` says in which order the axes of values lie in memory, `placed` what has a place that is not to be changed.
+    pub(super) fn new(
+        function: &Function,
+        plan: &Plan,
+        places: &Places,
+        (orders, placed): (&Orders, &EntitySet<Value>),
+    ) -> Self {
+        let analysis = Analysis::new(function, plan, (orders, placed));
+        let (heads, first, replacing) = analysis.chains(places);
         let results = analysis.results(places, &heads, &first);
         Self { heads, results, replacing }
     }
@@ -61,6 +67,7 @@ struct Analysis<'a> {
     function: &'a Function,
     plan: &'a Plan,
     orders: &'a Orders,
+    placed: &'a EntitySet<Value>,
     /// The reads of each region.
     reads: Vec<Vec<Read>>,
     /// The last region that reads a value, and the region that stores it.
@@ -70,7 +77,7 @@ struct Analysis<'a> {
 }
 
 impl<'a> Analysis<'a> {
-    fn new(function: &'a Function, plan: &'a Plan, orders: &'a Orders) -> Self {
+    fn new(function: &'a Function, plan: &'a Plan, (orders, placed): (&'a Orders, &'a EntitySet<Value>)) -> Self {
         let mut last_read = SecondaryMap::new();
         let mut stored_by = SecondaryMap::new();
         let mut reads = Vec::with_capacity(plan.regions.len());
@@ -86,20 +93,27 @@ impl<'a> Analysis<'a> {
         }
         let mut returned = EntitySet::new();
         returned.extend(function.results().iter().map(|&result| root(function, result)));
-        Self { function, plan, orders, reads, last_read, stored_by, returned }
+        Self { function, plan, orders, placed, reads, last_read, stored_by, returned }
     }
 
     /// The chains of updates: for each value in one its head, for each head the first value, and the values that replace all of another.
-    fn chains(&self) -> (Links, Links, EntitySet<Value>) {
+    fn chains(&self, places: &Places) -> (Links, Links, EntitySet<Value>) {
         let mut replacing = EntitySet::new();
         let (mut heads, mut first) = (Links::new(), Links::new());
         for &inst in self.function.insts().iter().rev() {
             for (position, &value) in self.function.inst_results(inst).iter().enumerate() {
-                let updated = self.updated(inst, position);
-                let Some(operand) = updated.or_else(|| self.replaced(value)) else { continue };
+                if self.placed.contains(value) {
+                    continue;
+                }
                 let head = heads[value].expand().unwrap_or(value);
+                let updated = self.updated(inst, position);
+                let replaced = || {
+                    let begin = first[head].expand().unwrap_or(head);
+                    self.replaced(value).filter(|&operand| !self.is_better_returned(head, (begin, operand), places))
+                };
+                let Some(operand) = updated.or_else(replaced) else { continue };
                 // A parameter is where the caller says; whether that is the head's place, `results` finds out.
-                if self.stored_by[operand].is_some() && heads[operand].is_none() {
+                if self.stored_by[operand].is_some() && heads[operand].is_none() && !self.placed.contains(operand) {
                     heads[operand] = head.into();
                     first[head] = operand.into();
                     if updated.is_none() {
@@ -139,7 +153,7 @@ impl<'a> Analysis<'a> {
         };
         let reads = &self.reads[number];
         let may_go = |&target: &Value| {
-            let is_own = reads.iter().all(|read| read.root != target || read.same);
+            let is_own = reads.iter().all(|read| read.root != target || read.ahead == Some(0));
             let is_dead = self.last_read[target] == Some(number) && !self.returned.contains(target);
             let is_whole = self.stored_by[target].is_some() && !is_local(target) && !self.accumulates(target);
             is_own
@@ -151,13 +165,26 @@ impl<'a> Analysis<'a> {
         reads.iter().map(|read| read.root).find(may_go)
     }
 
+    /// Whether a chain that begins with one value can be stored where its head is returned, and could not if it began with another.
+    fn is_better_returned(&self, head: Value, (begin, earlier): (Value, Value), places: &Places) -> bool {
+        let may_begin = |value: Value, position| {
+            self.stored_by[value].is_some_and(|region| self.may_overwrite(value, region, position, places))
+        };
+        let mut results = self.function.results().iter().enumerate();
+        self.returned.contains(head)
+            && results.any(|(position, &result)| {
+                root(self.function, result) == head && may_begin(begin, position) && !may_begin(earlier, position)
+            })
+    }
+
     /// Which values are stored where they are returned.
     fn results(&self, places: &Places, heads: &Links, first: &Links) -> BTreeMap<Value, Vec<usize>> {
         let mut found: BTreeMap<Value, Vec<usize>> = BTreeMap::new();
         for (position, &result) in self.function.results().iter().enumerate() {
             let value = root(self.function, result);
             // A value that is returned is not updated, so it is the head of its chain.
-            let Some(region) = self.stored_by[value].filter(|_| heads[value].is_none()) else { continue };
+            let is_free = heads[value].is_none() && !self.placed.contains(value);
+            let Some(region) = self.stored_by[value].filter(|_| is_free) else { continue };
             let begin = first[value].expand().unwrap_or(value);
             let begins = self.stored_by[begin].unwrap_or(region);
             if !self.may_overwrite(begin, begins, position, places) {
@@ -188,8 +215,15 @@ impl<'a> Analysis<'a> {
     /// Whether the place of a result may be stored to from the region on that stores `begin`.
     fn may_overwrite(&self, begin: Value, region: usize, position: usize, places: &Places) -> bool {
         let place = &places.results[position];
+        let elements = |value| self.function.ty(value).elements();
+        // Rows of a stack are apart.
+        let meets = |&(&param, at): &(&Value, &Location)| {
+            let distance = at.offset.plus(&place.offset, -1);
+            let size = elements(param).max(elements(self.function.results()[position]));
+            at.buffer == place.buffer && (!distance.terms.is_empty() || distance.offset.unsigned_abs() < size as u64)
+        };
         let params = self.function.params().iter().zip(&places.params);
-        params.filter(|(_, at)| at.buffer == place.buffer).all(|(&param, at)| {
+        params.filter(meets).all(|(&param, at)| {
             let read_behind = self.last_read[param].is_some_and(|last| last > region);
             if read_behind || self.returned.contains(param) || self.is_read_between_tiles(param, region) {
                 return false;
@@ -199,11 +233,19 @@ impl<'a> Analysis<'a> {
                 let result = self.function.inst_results(inst).iter().position(|&value| value == begin)?;
                 updated_operand(self.function, self.plan, inst, result)
             });
-            let is_loop = self.plan.regions[region].kind == RegionKind::Loop;
+            let kind = self.plan.regions[region].kind;
+            // Several axes need not run in their order, nor tiles.
+            let is_tiled = self.plan.tiles.iter().any(|group| group.regions.contains(&region));
+            let in_order = self.function.ty(begin).rank() <= 1 && !is_tiled;
             let mut reads = self.reads[region].iter().filter(|read| read.root == param);
             reads.all(|read| {
                 let is_update = update.is_some() && read.operand == update;
-                at == place && (is_update || is_loop && read.same)
+                let is_gone = match (kind, read.ahead) {
+                    (RegionKind::Loop, Some(0)) => true,
+                    (RegionKind::Loop | RegionKind::Assemble(_), Some(ahead)) => in_order && ahead >= 0,
+                    (_, _) => false,
+                };
+                at == place && (is_update || is_gone)
             })
         })
     }
@@ -236,18 +278,18 @@ fn passed_on(case: &Nested, position: usize) -> Option<usize> {
 
 /// What a region reads from memory.
 fn reads_of(function: &Function, plan: &Plan, region: &FusionRegion) -> Vec<Read> {
-    let mut walk =
-        Walk { function, plan, own: EntitySet::new(), seen: [EntitySet::new(), EntitySet::new()], reads: Vec::new() };
+    let mut walk = Walk { function, plan, own: EntitySet::new(), seen: HashSet::new(), reads: Vec::new() };
     for &inst in &region.members {
         walk.own.extend(function.inst_results(inst).iter().copied());
     }
     match region.kind {
-        RegionKind::Loop => region.outputs.iter().for_each(|&output| walk.value(output, true, None)),
+        RegionKind::Loop => region.outputs.iter().for_each(|&output| walk.value(output, Some(0), None)),
+        RegionKind::Assemble(inst) if matches!(function.op(inst), Op::Concatenate { .. }) => walk.parts(inst),
         RegionKind::Assemble(inst) | RegionKind::Contraction(inst) | RegionKind::Control(inst) => {
             for (operand, &arg) in function.args(inst).iter().enumerate() {
                 match (function.op(inst), operand) {
                     (Op::DynamicUpdateSlice, 1) => walk.update(inst, arg),
-                    (_, _) => walk.value(arg, false, Some(operand)),
+                    (_, _) => walk.value(arg, None, Some(operand)),
                 }
             }
         }
@@ -259,8 +301,8 @@ struct Walk<'a> {
     function: &'a Function,
     plan: &'a Plan,
     own: EntitySet<Value>,
-    /// What was walked at another position and at the same one.
-    seen: [EntitySet<Value>; 2],
+    /// What was walked, and how far ahead.
+    seen: HashSet<(Value, Option<i64>)>,
     reads: Vec<Read>,
 }
 
@@ -278,38 +320,54 @@ impl Walk<'_> {
     fn update(&mut self, inst: Inst, value: Value) {
         let function = self.function;
         let def = function.def_inst(value).filter(|_| self.in_memory(value).is_none());
-        let Some(def) = def else { return self.value(value, false, Some(1)) };
+        let Some(def) = def else { return self.value(value, None, Some(1)) };
         let (args, updated) = (function.args(def), function.args(inst));
         match function.op(def) {
             Op::DynamicSlice(shape)
                 if args[0] == updated[0] && args[1..] == updated[2..] && **shape == function.ty(updated[1]).shape =>
             {
-                self.value(args[0], false, Some(0));
+                self.value(args[0], None, Some(0));
             }
             _ if role(function, def) == Role::Elementwise => {
                 // What was walked from here before was walked in this way: an update is read by its own region alone.
-                if self.seen[1].insert(value) {
+                if self.seen.insert((value, Some(0))) {
                     args.iter().for_each(|&arg| self.update(inst, arg));
                 }
             }
-            _ => self.value(value, false, None),
+            _ => self.value(value, None, None),
+        }
+    }
+
+    /// What a concatenation reads: of a vector each part for elements from where it begins on.
+    fn parts(&mut self, inst: Inst) {
+        let mut start = 0;
+        for (operand, &part) in self.function.args(inst).iter().enumerate() {
+            let ty = self.function.ty(part);
+            self.value(part, (ty.rank() == 1).then_some(-start), Some(operand));
+            start += ty.elements() as i64;
         }
     }
 
     /// The recursion is bounded as lowering's is.
-    fn value(&mut self, value: Value, same: bool, operand: Option<usize>) {
+    fn value(&mut self, value: Value, ahead: Option<i64>, operand: Option<usize>) {
         let function = self.function;
         if let Some(root) = self.in_memory(value) {
-            self.reads.push(Read { root, same, operand });
+            self.reads.push(Read { root, ahead, operand });
             return;
         }
         let Some(inst) = function.def_inst(value) else { return };
-        if self.seen[usize::from(same)].insert(value) {
-            // A reshape that is no alias has the same order of elements.
-            let in_order = role(function, inst) == Role::Elementwise || matches!(function.op(inst), Op::Reshape(_));
-            let same = same && in_order;
-            for &arg in function.args(inst) {
-                self.value(arg, same, None);
+        if self.seen.insert((value, ahead)) {
+            let args = function.args(inst);
+            let ahead = match function.op(inst) {
+                // One that is no alias has the same order of elements.
+                Op::Reshape(_) => ahead,
+                Op::Slice(spec) if spec.start.len() == 1 && spec.stride[0] == 1 => {
+                    ahead.map(|ahead| ahead + spec.start[0] as i64)
+                }
+                _ => ahead.filter(|_| role(function, inst) == Role::Elementwise),
+            };
+            for &arg in args {
+                self.value(arg, ahead, None);
             }
         }
     }
