@@ -2,7 +2,7 @@
 //!
 //! * here: a program compiled for measuring, and times of calls taken in rounds;
 //! * [`peak`]: the machine's speed of copying and of multiplying matrices;
-//! * [`steps`]: the steps of a program, each measured alone.
+//! * [`steps`]: the steps of a program and the parts of its loops, each with its own time.
 //!
 //! What a program is worth in bytes and operations is the loop IR's [`Traffic`].
 

@@ -20,7 +20,8 @@
 //! * [`memory`]: offsets in the one arena and in the memory of each worker of parallel loops, from lifetimes.
 //! * [`mod@verify`]: single assignment, types, that **every access of every loop stays inside its buffer** and that **iterations of parallel loops do not
 //!   meet**; code generation emits neither bounds checks nor locks and relies on this.
-//! * [`traffic`]: the bytes and operations that a program is worth; [`mod@isolate`]: its steps as programs of their own. Both are for measuring.
+//! * [`traffic`]: the bytes and operations that a program is worth; [`mod@isolate`]: its steps and their parts as programs of their own; [`mod@prefix`]: what these
+//!   parts are, and what is in front of each. All three are for measuring.
 //! * [`print`](mod@print), [`parse`]: the text form, which round-trips exactly.
 //! * [`interpret`](mod@interpret): runs a program slowly and checks every access; the oracle of code generation.
 #![forbid(unsafe_code)]
@@ -36,6 +37,7 @@ pub mod lower;
 pub mod memory;
 pub mod pack_operands;
 pub mod parse;
+pub mod prefix;
 pub mod print;
 pub mod program;
 pub mod promote;
@@ -50,11 +52,12 @@ pub use contract_mul_add::contract_mul_add;
 pub use eliminate_common_subexpressions::eliminate_common_subexpressions;
 pub use error::Error;
 pub use interpret::{interpret, interpret_backwards};
-pub use isolate::isolate;
+pub use isolate::{isolate, isolate_parts};
 pub use join_loops::{join_kernels, join_loops};
 pub use lower::{Donation, Target, lower, lower_donating};
 pub use pack_operands::pack_operands;
 pub use parse::parse_program;
+pub use prefix::{parts, prefix};
 pub use program::{
     Affine, Bind, Buffer, BufferData, Carried, Expr, For, Gemm, If, Index, Kernel, Matrix, PACKED_WIDTH, Pack, Packed,
     Place, Program, Rhs, Space, Stmt, Var, VarType, packed_elements,
