@@ -3,18 +3,19 @@
 //! A step, and a part of one in the loops around it, is measured alone on random data where it can be. It finds in the caches then what it left there itself, not what is in front of
 //! it left, so the times need not add up to that of the whole. Else it is the difference that counts between [prefixes](pullback_loops::prefix()) of the program with and without it.
 //!
-//! Differences of times that are almost the same say nothing: one of less than [`LEAST_SHARE`] is counted as none.
+//! Differences of times that are almost the same say nothing: one of less than `LEAST_SHARE` is counted as none.
 
 use std::ops::Range;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use pullback::{ArgMut, Executable, Options};
+use pullback::{Executable, Options};
 use pullback_codegen::runtime_dtype;
 use pullback_ir::{DType, Shape, Type};
 use pullback_loops::{BufferData, Program, Space, Step, Traffic, isolate, isolate_parts, parts, prefix};
-use pullback_runtime::{Bound, Parameter, Signature, Tensor};
+use pullback_runtime::{Parameter, Signature, Tensor};
 
-use super::{Times, results_of, views};
+use super::sampler::Sampler;
+use super::{Times, results_of};
 use crate::Failure;
 use crate::arrays::random;
 use crate::backend::failure;
@@ -27,10 +28,6 @@ pub const MAX_PARTS: usize = 40;
 
 /// A difference of two times has to be at least this share of the longer one.
 const LEAST_SHARE: f64 = 0.02;
-
-/// Calls are measured together until they take so long: what a look at the clock costs, and its resolution, are some tens of nanoseconds.
-const LEAST_SAMPLE: Duration = Duration::from_micros(20);
-const MAX_CALLS: u32 = 1000;
 
 /// A step of a program, or a part of one.
 pub struct StepTimes {
@@ -127,53 +124,26 @@ impl Prefixes<'_> {
         let results = |executable: Option<&Executable>| executable.map_or_else(|| Ok(Vec::new()), results_of);
         let mut results = [results(before)?, results(behind)?];
         let [of_before, of_behind] = &mut results;
-        let mut before = Sampler::new(before, self.inputs, of_before)?;
-        let mut behind = Sampler::new(behind, self.inputs, of_behind)?;
-        let samples: Vec<_> = (0..self.repeats.max(1)).map(|_| (before.sample(), behind.sample())).collect();
+        let sampler = |executable, results| Sampler::new(executable, self.inputs, results);
+        let mut before = before.map(|executable| sampler(executable, of_before)).transpose()?;
+        let mut behind = behind.map(|executable| sampler(executable, of_behind)).transpose()?;
+        let sample = |sampler: &mut Option<Sampler<'_>>| sampler.as_mut().map_or(0.0, Sampler::sample);
+        let samples: Vec<_> = (0..self.repeats.max(1)).map(|_| (sample(&mut before), sample(&mut behind))).collect();
         Ok(difference(&samples))
     }
 }
 
-/// The difference of the least, and the median of the differences.
-fn difference(samples: &[(Duration, Duration)]) -> Times {
-    let told = |before: Duration, behind: Duration| {
-        let added = behind.saturating_sub(before);
-        if added.as_secs_f64() < LEAST_SHARE * behind.as_secs_f64() { Duration::ZERO } else { added }
+/// The difference of the least, and the median of the differences, of pairs of seconds.
+fn difference(samples: &[(f64, f64)]) -> Times {
+    let told = |before: f64, behind: f64| {
+        let added = behind - before;
+        if added < LEAST_SHARE * behind { Duration::ZERO } else { Duration::from_secs_f64(added) }
     };
-    let least = |times: &mut dyn Iterator<Item = Duration>| times.min().unwrap_or_default();
-    let before = least(&mut samples.iter().map(|sample| sample.0));
-    let behind = least(&mut samples.iter().map(|sample| sample.1));
+    let before = samples.iter().map(|sample| sample.0).fold(f64::INFINITY, f64::min);
+    let behind = samples.iter().map(|sample| sample.1).fold(f64::INFINITY, f64::min);
     let mut each: Vec<Duration> = samples.iter().map(|&(before, behind)| told(before, behind)).collect();
     each.sort_unstable();
     Times { min: told(before, behind), median: each.get(each.len() / 2).copied().unwrap_or_default() }
-}
-
-/// Takes times of calls that find in the caches what the last one left there; a program without parts takes none.
-struct Sampler<'a> {
-    bound: Option<Bound<'a>>,
-    /// How many calls are a sample.
-    calls: u32,
-}
-
-impl<'a> Sampler<'a> {
-    fn new(executable: Option<&Executable>, inputs: &'a [Tensor], results: &'a mut [Tensor]) -> Result<Self, Failure> {
-        let Some(executable) = executable else { return Ok(Self { bound: None, calls: 1 }) };
-        let outputs = results.iter_mut().map(ArgMut::from).collect();
-        let mut bound = executable.bind(&views(inputs), outputs).map_err(Failure::program)?;
-        bound.run();
-        let start = Instant::now();
-        bound.run();
-        let calls = LEAST_SAMPLE.as_nanos() / start.elapsed().as_nanos().max(1) + 1;
-        Ok(Self { bound: Some(bound), calls: u32::try_from(calls).unwrap_or(MAX_CALLS).min(MAX_CALLS) })
-    }
-
-    fn sample(&mut self) -> Duration {
-        let Some(bound) = &mut self.bound else { return Duration::ZERO };
-        bound.run();
-        let start = Instant::now();
-        (0..self.calls).for_each(|_| bound.run());
-        start.elapsed() / self.calls
-    }
 }
 
 fn bug(error: &impl std::fmt::Display) -> Failure {
