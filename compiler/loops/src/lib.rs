@@ -16,6 +16,7 @@
 //! * [`pack_operands`](mod@pack_operands): right factors of matrix products packed before the loops in which they stay.
 //! * [`promote`](mod@promote): loops of few statements as one kernel, with their state in variables.
 //! * [`eliminate_common_subexpressions`](mod@eliminate_common_subexpressions): what is computed twice, once.
+//! * [`interleave`](mod@interleave): copies of a chain of long functions in turns.
 //! * `remove_dead`: stores that nobody reads any more, and their buffers.
 //! * [`memory`]: offsets in the one arena and in the memory of each worker of parallel loops, from lifetimes.
 //! * [`mod@verify`]: single assignment, types, that **every access of every loop stays inside its buffer** and that **iterations of parallel loops do not
@@ -30,6 +31,7 @@ pub mod call;
 pub mod contract_mul_add;
 pub mod eliminate_common_subexpressions;
 pub mod error;
+pub mod interleave;
 pub mod interpret;
 pub mod isolate;
 pub mod join_loops;
@@ -51,6 +53,7 @@ pub use call::{Access, Routine, RuntimeCall, View, ViewAxis};
 pub use contract_mul_add::contract_mul_add;
 pub use eliminate_common_subexpressions::eliminate_common_subexpressions;
 pub use error::Error;
+pub use interleave::interleave;
 pub use interpret::{interpret, interpret_backwards};
 pub use isolate::{isolate, isolate_parts};
 pub use join_loops::{join_kernels, join_loops};
