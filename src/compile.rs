@@ -277,6 +277,7 @@ pub(crate) fn lower(
         pullback_loops::promote(&mut program)?;
     }
     pullback_loops::eliminate_common_subexpressions(&mut program);
+    pullback_loops::interleave(&mut program);
     // Generated code has no bounds checks: this is what it relies on.
     pullback_loops::verify(program).map_err(|errors| Error::Bug(format!("lowering: {errors}")))
 }

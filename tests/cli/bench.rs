@@ -43,6 +43,86 @@ fn steps_are_measured_one_by_one() {
     assert!(text.contains("GFLOP/s") && steps.iter().all(|step| text.contains(step)), "{text}");
 }
 
+/// Four steps of `h' = tanh(h w + x)`, and the logarithm of the sum of exponentials of each row of a product that is cut into tiles.
+const LOOPS: &str = "func @steps(%w: f32[32,32], %h: f32[32,32], %x: f32[4,32,32]) -> f32[32,32] {
+  %end = scan %w, %h, %x, length=4, consts=1, carry=1 : f32[32,32]
+    body(%w1: f32[32,32], %h1: f32[32,32], %x1: f32[32,32]) {
+      %y = dot %h1, %w1, contract=[1]x[0] : f32[32,32]
+      %z = add %y, %x1 : f32[32,32]
+      %t = tanh %z : f32[32,32]
+      yield %t
+    }
+  return %end
+}
+
+func @tiles(%x: f32[1024,256], %w: f32[256,256]) -> f32[1024] {
+  %y = dot %x, %w, contract=[1]x[0] : f32[1024,256]
+  %e = exp %y : f32[1024,256]
+  %s = reduce add %e, axes=[1] : f32[1024]
+  %l = log %s : f32[1024]
+  return %l
+}
+
+func @count(%n: i32) -> i32 {
+  %r = while %n, consts=0 : i32
+    cond(%i: i32) {
+      %zero = constant 0 : i32
+      %go = compare gt %i, %zero : bool
+      yield %go
+    }
+    body(%j: i32) {
+      %one = constant 1 : i32
+      %next = sub %j, %one : i32
+      yield %next
+    }
+  return %r
+}
+";
+
+#[test]
+fn kernels_inside_loops_have_rates_of_their_own() {
+    let folder = folder("bench_loops");
+    std::fs::write(folder.join("loops.pir"), LOOPS).unwrap();
+    for function in ["steps", "tiles"] {
+        let args = ["bench", "loops.pir", "-f", function, "--repeats", "5", "--threads", "1", "--steps"];
+        let lines = lines(&succeeds(&folder, &[&args[..], &["--json"]].concat()));
+        let (parts, steps): (Vec<&Value>, Vec<&Value>) = lines[1..].iter().partition(|line| line["part"].is_string());
+        let inner = steps.iter().find(|line| line["step"] == parts[0]["step"]).unwrap();
+        assert!(parts.iter().all(|part| part["step"] == inner["step"]), "there is one loop: {lines:?}");
+        // As many names as the program has kernels, and each is in the text and in the loop IR.
+        let outside = steps.len() - 1;
+        assert_eq!((parts.len() + outside) as u64, lines[0]["kernels"].as_u64().unwrap(), "{lines:?}");
+        let text = succeeds(&folder, &args);
+        let dump = succeeds(&folder, &["dump", "loops.pir", "-f", function, "--stage", "loops"]);
+        for part in &parts {
+            let name = part["part"].as_str().unwrap();
+            assert!(text.contains(&format!("\n   {name} ")), "{name} is not in\n{text}");
+            assert!(dump.contains(&format!("kernel @{name} ")), "{name} is not in\n{dump}");
+        }
+        let sum = |name: &str| parts.iter().map(|part| part[name].as_f64().unwrap()).sum::<f64>();
+        assert_eq!(sum("flops"), inner["flops"].as_f64().unwrap());
+        assert!(sum("bytes_read") >= inner["bytes_read"].as_f64().unwrap(), "{lines:?}");
+        assert!(sum("bytes_written") >= inner["bytes_written"].as_f64().unwrap(), "{lines:?}");
+        let alone: Vec<_> = parts.iter().filter(|part| part["measured"] == "alone").collect();
+        assert!(!alone.is_empty() && alone.iter().all(|part| part["gb_per_s"].as_f64().unwrap() >= 0.0), "{lines:?}");
+    }
+}
+
+#[test]
+fn what_cannot_run_alone_has_a_difference() {
+    let folder = folder("bench_difference");
+    std::fs::write(folder.join("loops.pir"), LOOPS).unwrap();
+    let args = ["bench", "loops.pir", "-f", "count", "--input", "n=7", "--repeats", "5", "--steps"];
+    let lines = lines(&succeeds(&folder, &[&args[..], &["--json"]].concat()));
+    assert!(lines[1..].iter().any(|line| line["measured"] == "difference"), "{lines:?}");
+    assert!(lines.iter().all(|line| line["part"].is_null()), "nothing is cut where data decide: {lines:?}");
+    // There may be no rates where there is no time.
+    for line in &lines[1..] {
+        assert_eq!(line["gb_per_s"].is_number(), line["min_ms"].as_f64().unwrap() > 0.0, "{line}");
+    }
+    assert!(succeeds(&folder, &args).contains(" (difference) "));
+}
+
 #[test]
 fn what_cannot_be_measured_is_said() {
     let folder = folder("bench_wrong");

@@ -31,7 +31,14 @@ Examples:
 Bytes and operations are those of a model: each step of the program reads and writes every
 array that it touches once, but for what stays in the memory of a thread. Rates are for the
 least time. Their shares are of a copy of 64 MiB and of a product of matrices of 768 x 768,
-measured in the same run; what fits the caches can be above the copy.")]
+measured in the same run; what fits the caches can be above the copy.
+
+With --steps each step is compiled and run alone on random data. The kernels of a loop follow,
+indented, each alone in this loop: what others leave in the memory of a thread is an argument
+then. The time of each is also that of the loop itself, a few microseconds if it is parallel.
+What cannot be alone, such as a product with what another kernel has packed, has the
+difference of the program up to there with it and without it; one of less than 2 % is shown
+as 0, without rates.")]
 pub struct Args {
     /// The program; `-` is the standard input
     file: String,
@@ -68,7 +75,7 @@ pub struct Args {
     /// Measure every kind of fusion, one after another in turns, and compare their results first
     #[arg(long, conflicts_with = "fusion")]
     ablate: bool,
-    /// Measure also each step of the program alone, with the last kind of fusion
+    /// Measure also each step of the program and each kernel of its loops, with the last kind of fusion
     #[arg(long)]
     steps: bool,
     /// Print one line of JSON for each kind of fusion and each step
@@ -109,12 +116,12 @@ pub fn run(args: &Args, console: &mut Console<'_>) -> Result<Exit, Failure> {
     let executables: Vec<_> = subjects.iter().map(|subject| &subject.executable).collect();
     let times = times(&executables, &tensors, args.repeats)?;
     let steps = match subjects.last() {
-        Some(last) if args.steps => steps::measure(&last.program, &options, args.repeats)?,
+        Some(last) if args.steps => steps::measure(&last.program, &tensors, &options, args.repeats)?,
         _ => None,
     };
     let report = Report { name: &function.name, dtype, threads, peak, subjects: &subjects, times: &times };
     if args.json {
-        let steps = steps.iter().flatten().map(|step| report.step_json(step));
+        let steps = steps.iter().flatten().flat_map(|step| report.step_json(step));
         for line in report.json().into_iter().chain(steps) {
             writeln!(console.out, "{line}")?;
         }
@@ -176,12 +183,16 @@ struct Rates {
 }
 
 impl Report<'_> {
-    fn rates(&self, traffic: Traffic, times: Times) -> Rates {
-        let seconds = times.min.as_secs_f64().max(1e-9);
+    /// None if there is no time that could be told.
+    fn rates(&self, traffic: Traffic, times: Times) -> Option<Rates> {
+        if times.min.is_zero() {
+            return None;
+        }
+        let seconds = times.min.as_secs_f64();
         let bytes = (traffic.read + traffic.written) as f64 / seconds;
         let flops = traffic.flops as f64 / seconds;
         let (of_copy, of_product) = (100.0 * bytes / self.peak.bytes, 100.0 * flops / self.peak.flops);
-        Rates { bytes: bytes / 1e9, flops: flops / 1e9, of_copy, of_product }
+        Some(Rates { bytes: bytes / 1e9, flops: flops / 1e9, of_copy, of_product })
     }
 
     fn rows(&self) -> impl Iterator<Item = (&Subject, Times)> {
@@ -217,10 +228,13 @@ impl Report<'_> {
     }
 
     fn step_table(&self, steps: &[StepTimes]) -> Table {
-        let rows = steps.iter().map(|step| {
-            let cells = step.times.map(|times| self.measured(step.traffic, times));
-            let cells = cells.unwrap_or_else(|| vec!["-".into(); MEASURED.len()]);
-            [vec![step.name.clone()], cells].concat()
+        let row = |indent: &str, step: &StepTimes| {
+            let mark = if step.is_difference { " (difference)" } else { "" };
+            [vec![format!("{indent}{}{mark}", step.name)], self.measured(step.traffic, step.times)].concat()
+        };
+        let rows = steps.iter().flat_map(|step| {
+            let parts = step.parts.iter().map(|part| row("  ", part));
+            std::iter::once(row("", step)).chain(parts)
         });
         table(&[&["step"][..], &MEASURED].concat(), rows)
     }
@@ -228,17 +242,19 @@ impl Report<'_> {
     /// The cells under [`MEASURED`].
     fn measured(&self, traffic: Traffic, times: Times) -> Vec<String> {
         let rates = self.rates(traffic, times);
-        let ms = |time: std::time::Duration| format!("{:.4}", time.as_secs_f64() * 1e3);
-        let share = |share: f64| format!("{share:.0} %");
+        let rate = |rate: fn(&Rates) -> f64| rates.as_ref().map_or("-".into(), |rates| format!("{:.2}", rate(rates)));
+        let share =
+            |share: fn(&Rates) -> f64| rates.as_ref().map_or("-".into(), |rates| format!("{:.0} %", share(rates)));
+        let ms = |time: std::time::Duration| format!("{:.5}", time.as_secs_f64() * 1e3);
         vec![
             ms(times.min),
             ms(times.median),
             format!("{:.3}", (traffic.read + traffic.written) as f64 / 1e6),
             format!("{:.3}", traffic.flops as f64 / 1e6),
-            format!("{:.2}", rates.bytes),
-            share(rates.of_copy),
-            format!("{:.2}", rates.flops),
-            share(rates.of_product),
+            rate(|rates| rates.bytes),
+            share(|rates| rates.of_copy),
+            rate(|rates| rates.flops),
+            share(|rates| rates.of_product),
         ]
     }
 
@@ -256,16 +272,24 @@ impl Report<'_> {
         self.rows().map(line).collect()
     }
 
-    fn step_json(&self, step: &StepTimes) -> Value {
-        let alone = step.times.map(|times| self.figures(step.traffic, times));
-        let mut line = alone.unwrap_or_else(|| json!({ "function": self.name, "threads": self.threads }));
-        line["step"] = json!(step.name);
-        line
+    /// The step's line, and those of its parts.
+    fn step_json(&self, step: &StepTimes) -> Vec<Value> {
+        let line = |measured: &StepTimes| {
+            let mut line = self.figures(measured.traffic, measured.times);
+            line["step"] = json!(step.name);
+            line["measured"] = json!(if measured.is_difference { "difference" } else { "alone" });
+            line
+        };
+        let part = |part: &StepTimes| {
+            let mut line = line(part);
+            line["part"] = json!(part.name);
+            line
+        };
+        std::iter::once(line(step)).chain(step.parts.iter().map(part)).collect()
     }
 
     fn figures(&self, traffic: Traffic, times: Times) -> Value {
-        let rates = self.rates(traffic, times);
-        json!({
+        let mut figures = json!({
             "function": self.name,
             "threads": self.threads,
             "min_ms": times.min.as_secs_f64() * 1e3,
@@ -273,11 +297,14 @@ impl Report<'_> {
             "bytes_read": traffic.read as f64,
             "bytes_written": traffic.written as f64,
             "flops": traffic.flops as f64,
-            "gb_per_s": rates.bytes,
-            "gflop_per_s": rates.flops,
-            "percent_of_copy": rates.of_copy,
-            "percent_of_product": rates.of_product,
-        })
+        });
+        if let Some(rates) = self.rates(traffic, times) {
+            figures["gb_per_s"] = json!(rates.bytes);
+            figures["gflop_per_s"] = json!(rates.flops);
+            figures["percent_of_copy"] = json!(rates.of_copy);
+            figures["percent_of_product"] = json!(rates.of_product);
+        }
+        figures
     }
 }
 

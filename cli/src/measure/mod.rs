@@ -2,11 +2,13 @@
 //!
 //! * here: a program compiled for measuring, and times of calls taken in rounds;
 //! * [`peak`]: the machine's speed of copying and of multiplying matrices;
-//! * [`steps`]: the steps of a program, each measured alone.
+//! * [`sampler`]: times of calls, also of those that take nanoseconds;
+//! * [`steps`]: the steps of a program and the parts of its loops, each with its own time.
 //!
 //! What a program is worth in bytes and operations is the loop IR's [`Traffic`].
 
 pub mod peak;
+pub mod sampler;
 pub mod steps;
 
 use std::time::{Duration, Instant};
@@ -99,7 +101,11 @@ fn views(tensors: &[Tensor]) -> Vec<ArgRef<'_>> {
     tensors.iter().map(ArgRef::from).collect()
 }
 
-fn results_of(executable: &Executable) -> Result<Vec<Tensor>, Failure> {
+/// Memory for the results of an executable, all zeros.
+///
+/// # Errors
+/// If there is none.
+pub fn results_of(executable: &Executable) -> Result<Vec<Tensor>, Failure> {
     let outputs = executable.signature().outputs.iter();
     outputs.map(|output| Tensor::zeros(output.dtype, &output.shape).map_err(Failure::program)).collect()
 }

@@ -1,15 +1,21 @@
-//! A step of a program as a program, so that it can be measured alone.
+//! A step of a program, or a part of a step, as a program, so that it can be measured alone.
 //!
-//! What the step loads and others store becomes an argument, what it stores and others load a result; what it alone touches stays in its memory. So
-//! the step does exactly what it does in the whole program, on data of the caller's choice. Where it replaces what others have stored element by element, what it loads is an argument
-//! and what it stores a result of its own: run twice, it does the same.
+//! What it loads and others store becomes an argument, what it stores and others load a result; what it alone touches stays in its memory. So
+//! it does exactly what it does in the whole program, on data of the caller's choice. Where it replaces what others have stored element by element, what it loads is an argument
+//! and what it stores a result of its own: run twice, it does the same. Where a condition may leave a result as others have stored it before,
+//! the result counts as donated.
+//!
+//! A part stays in the loops around it. What it takes from the worker's memory, where others of the same iteration have left it, is one small argument for all iterations, which is in
+//! the cache as it would be there; what it leaves in the worker's memory it leaves there.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use cranelift_entity::SecondaryMap;
 
 use crate::error::Error;
 use crate::memory::plan_memory;
+use crate::prefix::parts;
 use crate::program::{Buffer, BufferData, Expr, Place, Program, Space, Stmt};
 use crate::step::{Step, for_each_kernel_mut, kernels};
 use crate::traffic::Counts;
@@ -20,13 +26,29 @@ use crate::traffic::Counts;
 /// # Errors
 /// [`Error::Limit`] as [`plan_memory`].
 pub fn isolate(program: &Program) -> Result<Vec<Option<Program>>, Error> {
-    let touched: Vec<Touched> = program.body.iter().map(|step| Touched::by(program, step)).collect();
+    isolate_among(program, &program.body.iter().collect::<Vec<_>>(), 0..program.body.len())
+}
+
+/// The same for each of the [`parts`] of the top-level step with a number.
+///
+/// # Errors
+/// As [`isolate`].
+pub fn isolate_parts(program: &Program, step: usize) -> Result<Vec<Option<Program>>, Error> {
+    let Some(whole) = program.body.get(step) else { return Ok(Vec::new()) };
+    let parts = parts(whole);
+    let (before, behind) = (&program.body[..step], &program.body[step + 1..]);
+    let among: Vec<&Step> = before.iter().chain(&parts).chain(behind).collect();
+    isolate_among(program, &among, step..step + parts.len())
+}
+
+/// The programs of some of the steps of a program.
+fn isolate_among(program: &Program, steps: &[&Step], wanted: Range<usize>) -> Result<Vec<Option<Program>>, Error> {
+    let touched: Vec<Touched> = steps.iter().map(|step| Touched::by(program, step)).collect();
     let mut users: SecondaryMap<Buffer, Vec<usize>> = SecondaryMap::new();
     for (number, touched) in touched.iter().enumerate() {
         touched.loaded.union(&touched.stored).for_each(|&buffer| users[buffer].push(number));
     }
-    let steps = program.body.iter().zip(&touched).enumerate();
-    steps.map(|(number, (step, touched))| alone(program, number, step, touched, &users)).collect()
+    wanted.map(|number| alone(program, number, steps[number], &touched[number], &users)).collect()
 }
 
 /// The buffers that a step loads from and stores to.
@@ -51,13 +73,13 @@ fn alone(
     touched: &Touched,
     users: &SecondaryMap<Buffer, Vec<usize>>,
 ) -> Result<Option<Program>, Error> {
-    if ends_by_data(step) {
+    if step.ends_by_data() {
         return Ok(None);
     }
     let mut own = Program { body: vec![step.clone()], ..program.clone() };
     own.donated.clear();
     let (mut inputs, mut outputs) = (0, 0);
-    let mut replaced = Vec::new();
+    let (mut replaced, mut kept, is_conditional) = (Vec::new(), Vec::new(), is_conditional(step));
     for (buffer, data) in own.buffers.iter_mut() {
         let (loaded, stored) = (touched.loaded.contains(&buffer), touched.stored.contains(&buffer));
         let is_own = matches!(data.space, Space::Arena(_) | Space::Local(_)) && users[buffer] == [number];
@@ -76,12 +98,16 @@ fn alone(
                     return Ok(None);
                 }
                 replaced.push(buffer);
-                data.space = Space::Output(outputs);
-                outputs += 1;
+                if !matches!(data.space, Space::Local(_)) {
+                    data.space = Space::Output(outputs);
+                    outputs += 1;
+                    kept.extend(is_conditional.then_some(buffer));
+                }
             }
-            (_, true) if passes => {
+            (_, true) if passes && !matches!(data.space, Space::Local(_)) => {
                 data.space = Space::Output(outputs);
                 outputs += 1;
+                kept.extend((is_conditional && users[buffer].first() != Some(&number)).then_some(buffer));
             }
             (true, false) | (_, true) => {}
         }
@@ -92,8 +118,25 @@ fn alone(
         let before = own.buffers.push(BufferData { name, space: Space::Input(position), ..data });
         for_each_kernel_mut(&mut own.body, &mut |kernel| load_from(&mut kernel.body, buffer, before));
     }
+    own.donated.extend(kept);
     plan_memory(&mut own)?;
     Ok(Some(own))
+}
+
+/// Whether a step may leave out some of what is in it.
+fn is_conditional(step: &Step) -> bool {
+    fn in_statements(body: &[Stmt]) -> bool {
+        body.iter().any(|stmt| match stmt {
+            Stmt::If(_) => true,
+            Stmt::For(nested) => in_statements(&nested.body),
+            Stmt::Let(..) | Stmt::Store(..) | Stmt::Bind(_) | Stmt::Gemm(_) | Stmt::Pack(_) | Stmt::Call(_) => false,
+        })
+    }
+    match step {
+        Step::Branch(_) | Step::While(_) => true,
+        Step::Kernel(kernel) => in_statements(&kernel.body),
+        Step::Loop(inner) => inner.body.iter().any(is_conditional),
+    }
 }
 
 /// Whether a step loads each element of a buffer once, in front of the store of that very element.
@@ -129,10 +172,6 @@ fn load_from(body: &mut [Stmt], from: Buffer, to: Buffer) {
             Stmt::Let(..) | Stmt::Store(..) | Stmt::Bind(_) | Stmt::Gemm(_) | Stmt::Pack(_) | Stmt::Call(_) => {}
         }
     }
-}
-
-fn ends_by_data(step: &Step) -> bool {
-    matches!(step, Step::While(_)) || step.nested().flatten().any(ends_by_data)
 }
 
 #[cfg(test)]
@@ -198,6 +237,59 @@ mod tests {
         assert_eq!(run(1, [1.0, 2.0, 3.0, 4.0]), [Elements::F32(vec![2.0, 3.0, 4.0, 5.0])]);
         assert_eq!(run(2, [1.0, 2.0, 3.0, 4.0]), [Elements::F32(vec![1.0, 4.0, 9.0, 16.0])]);
         assert_eq!(steps[2].as_ref().unwrap().arena_bytes, 64, "%u is its own");
+    }
+
+    #[test]
+    fn a_part_of_an_iteration_takes_what_others_leave_with_the_worker() {
+        let text = "program @f {
+  buffer %x : f32[8] input 0
+  buffer %y : f32[8] output 0
+  buffer %t : f32[4] local 0
+  arena 0
+  local 64
+
+  parallel loop i0 = 0 to 2 {
+    kernel @double \"\" {
+      for i1 = 0 to 4 step 4 {
+        v0 = load %x[4*i0 + i1] : f32x4
+        v1 = add v0, v0 : f32x4
+        store %t[i1], v1
+      }
+    }
+
+    kernel @next \"\" {
+      for i2 = 0 to 4 step 4 {
+        v2 = load %t[i2] : f32x4
+        v3 = const 1.0 : f32x4
+        v4 = add v2, v3 : f32x4
+        store %t[i2], v4
+      }
+    }
+
+    kernel @square \"\" {
+      for i3 = 0 to 4 step 4 {
+        v5 = load %t[i3] : f32x4
+        v6 = mul v5, v5 : f32x4
+        store %y[4*i0 + i3], v6
+      }
+    }
+  }
+}
+";
+        let program = parse_program(text).unwrap();
+        verify(program.clone()).unwrap();
+        let parts = isolate_parts(&program, 0).unwrap();
+        let run = |part: usize, x: &[f32]| {
+            let program = verify(parts[part].clone().unwrap()).unwrap();
+            interpret(&program, &[Elements::F32(x.to_vec())]).unwrap()
+        };
+        // It has the whole argument and leaves nothing that anybody else could see.
+        assert!(run(0, &[1.0; 8]).is_empty());
+        assert!(run(1, &[1.0, 2.0, 3.0, 4.0]).is_empty());
+        // Both iterations have the same from the worker.
+        let squares = [1.0, 4.0, 9.0, 16.0].repeat(2);
+        assert_eq!(run(2, &[1.0, 2.0, 3.0, 4.0]), [Elements::F32(squares)]);
+        assert!(isolate_parts(&program, 1).unwrap().is_empty());
     }
 
     #[test]

@@ -16,11 +16,13 @@
 //! * [`pack_operands`](mod@pack_operands): right factors of matrix products packed before the loops in which they stay.
 //! * [`promote`](mod@promote): loops of few statements as one kernel, with their state in variables.
 //! * [`eliminate_common_subexpressions`](mod@eliminate_common_subexpressions): what is computed twice, once.
+//! * [`interleave`](mod@interleave): copies of a chain of long functions in turns.
 //! * `remove_dead`: stores that nobody reads any more, and their buffers.
 //! * [`memory`]: offsets in the one arena and in the memory of each worker of parallel loops, from lifetimes.
 //! * [`mod@verify`]: single assignment, types, that **every access of every loop stays inside its buffer** and that **iterations of parallel loops do not
 //!   meet**; code generation emits neither bounds checks nor locks and relies on this.
-//! * [`traffic`]: the bytes and operations that a program is worth; [`mod@isolate`]: its steps as programs of their own. Both are for measuring.
+//! * [`traffic`]: the bytes and operations that a program is worth; [`mod@isolate`]: its steps and their parts as programs of their own; [`mod@prefix`]: what these
+//!   parts are, and what is in front of each. All three are for measuring.
 //! * [`print`](mod@print), [`parse`]: the text form, which round-trips exactly.
 //! * [`interpret`](mod@interpret): runs a program slowly and checks every access; the oracle of code generation.
 #![forbid(unsafe_code)]
@@ -29,6 +31,7 @@ pub mod call;
 pub mod contract_mul_add;
 pub mod eliminate_common_subexpressions;
 pub mod error;
+pub mod interleave;
 pub mod interpret;
 pub mod isolate;
 pub mod join_loops;
@@ -36,6 +39,7 @@ pub mod lower;
 pub mod memory;
 pub mod pack_operands;
 pub mod parse;
+pub mod prefix;
 pub mod print;
 pub mod program;
 pub mod promote;
@@ -49,12 +53,14 @@ pub use call::{Access, Routine, RuntimeCall, View, ViewAxis};
 pub use contract_mul_add::contract_mul_add;
 pub use eliminate_common_subexpressions::eliminate_common_subexpressions;
 pub use error::Error;
+pub use interleave::interleave;
 pub use interpret::{interpret, interpret_backwards};
-pub use isolate::isolate;
+pub use isolate::{isolate, isolate_parts};
 pub use join_loops::{join_kernels, join_loops};
 pub use lower::{Donation, Target, lower, lower_donating};
 pub use pack_operands::pack_operands;
 pub use parse::parse_program;
+pub use prefix::{parts, prefix};
 pub use program::{
     Affine, Bind, Buffer, BufferData, Carried, Expr, For, Gemm, If, Index, Kernel, Matrix, PACKED_WIDTH, Pack, Packed,
     Place, Program, Rhs, Space, Stmt, Var, VarType, packed_elements,

@@ -32,15 +32,24 @@ const MAX_ARENA: usize = 1 << 46;
 /// # Errors
 /// [`Error::Limit`] if one of them would be larger than any address space.
 pub fn plan_memory(program: &mut Program) -> Result<(), Error> {
+    plan_memory_sharing(program, |_| false)
+}
+
+/// The same, where all workers share some buffers, whoever touches them.
+pub(crate) fn plan_memory_sharing(program: &mut Program, is_shared: impl Fn(Buffer) -> bool) -> Result<(), Error> {
     let timeline = Timeline::of_iterations(program);
     let mut ending: Vec<Vec<Buffer>> = vec![Vec::new(); timeline.events];
     let mut beginning = ending.clone();
     for (buffer, data) in program.buffers.iter_mut() {
         if let (Space::Arena(_) | Space::Local(_), Some(life)) = (&data.space, timeline.lifetimes[buffer]) {
-            let is_local = timeline.parallel_loop_around(life).is_some();
-            data.space = if is_local { Space::Local(0) } else { Space::Arena(0) };
-            beginning[life.0].push(buffer);
-            ending[life.1].push(buffer);
+            let (space, first, last) = match timeline.parallel_loop_around(life) {
+                Some(events) if is_shared(buffer) => (Space::Arena(0), events.start, events.end - 1),
+                Some(_) => (Space::Local(0), life.0, life.1),
+                None => (Space::Arena(0), life.0, life.1),
+            };
+            data.space = space;
+            beginning[first].push(buffer);
+            ending[last].push(buffer);
         }
     }
     // What lives within a loop is given back before the next loop, so one address space serves them all.

@@ -243,6 +243,12 @@ impl Lanes {
     }
 }
 
+/// What a body that is not written out for several vectors weighs more than.
+const LARGE: u32 = 200;
+
+/// What a function weighs at least that is long.
+pub const LONG_FUNCTION: u32 = 20;
+
 /// Vectors per iteration of an elementwise loop: two when the loop is long and the body neither trivial nor large, all when it is short and simple
 /// and is run for many `rows`, several when elements are only moved.
 #[must_use]
@@ -254,7 +260,21 @@ pub fn elementwise_unroll(rows: bool, extent: usize, lanes: u8, weight: u32) -> 
     if lanes > 1 && vectors >= WRITTEN_OUT && weight <= MOVE {
         return (WRITTEN_OUT / 2 + 1..=WRITTEN_OUT).rev().find(|copies| vectors.is_multiple_of(*copies)).unwrap_or(4);
     }
-    if extent >= 64 * usize::from(lanes) && weight <= 200 { 2 } else { 1 }
+    if extent >= 64 * usize::from(lanes) && weight <= LARGE { 2 } else { 1 }
+}
+
+/// Vectors per iteration of an elementwise loop whose body has so many long functions, which wait for each other: with as many chains side by side
+/// ([`interleave`](crate::interleave())) processors are busy where one chain leaves them idle half of the time. 1 if there is but one function, or the body is large enough without.
+#[must_use]
+pub const fn chain_unroll(extent: usize, lanes: u8, weight: u32, long: usize) -> usize {
+    if lanes == 1 || long < 2 || weight > LARGE {
+        return 1;
+    }
+    match extent / lanes as usize {
+        0 | 1 => 1,
+        2 | 3 => 2,
+        4.. => 4,
+    }
 }
 
 /// Vectors of results next to each other that are folded in the same loops, with so much work for an element: all of a short row, otherwise as many as registers allow.
@@ -437,6 +457,15 @@ mod tests {
         // Arithmetic on long rows, short rows, and rows of scalars.
         let others = [(192, 4, 9), (512, 4, 9), (16, 4, MOVE), (192, 1, MOVE)];
         assert_eq!(others.map(|(extent, lanes, weight)| elementwise_unroll(true, extent, lanes, weight)), [1, 2, 4, 2]);
+    }
+
+    #[test]
+    fn chains_of_functions_are_side_by_side_as_far_as_the_row_goes() {
+        assert_eq!([9, 16, 24, 32, 1000].map(|extent| chain_unroll(extent, 8, 41, 2)), [1, 2, 2, 4, 4]);
+        assert_eq!(
+            [(8, 21, 1), (8, 400, 9), (1, 41, 2)].map(|(lanes, weight, long)| chain_unroll(99, lanes, weight, long)),
+            [1; 3]
+        );
     }
 
     #[test]

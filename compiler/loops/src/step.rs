@@ -72,6 +72,12 @@ impl Step {
         };
         [first, second].into_iter().chain(rest.iter().map(Vec::as_slice))
     }
+
+    /// Whether a loop in it, or the step itself, ends by a condition.
+    #[must_use]
+    pub fn ends_by_data(&self) -> bool {
+        matches!(self, Self::While(_)) || self.nested().flatten().any(Self::ends_by_data)
+    }
 }
 
 /// All kernels of some steps, in order of the text.

@@ -21,7 +21,8 @@ use super::{Session, bug};
 use crate::error::Error;
 use crate::program::{Affine, Expr, Index, Program, Stmt, Var};
 use crate::schedule::{
-    Accesses, DomainSchedule, Group, Lanes, Run, elementwise_unroll, folds_together, reduce_schedule, row_runs,
+    Accesses, DomainSchedule, Group, LONG_FUNCTION, Lanes, Run, chain_unroll, elementwise_unroll, folds_together,
+    reduce_schedule, row_runs,
 };
 
 /// What an element is for a position of a box.
@@ -281,6 +282,7 @@ fn choose(
     let depth = 1 + extents[..first_axis].iter().filter(|&&extent| extent != 1).count();
     let inside = log.assigned.iter().filter(|entry| entry.1 >= depth);
     let weight: u32 = inside.clone().map(|entry| entry.2).sum();
+    let long = inside.clone().filter(|entry| entry.2 >= LONG_FUNCTION).count();
     let mut lanes = Lanes::of_types(inside.map(|entry| entry.0), vector_bytes);
     let innermost = groups.last().copied();
 
@@ -331,7 +333,10 @@ fn choose(
         (lanes.is_vector() && !seen.is_empty() && all_share).then_some(vectors)
     });
     let unroll = match innermost {
-        Some(group) if seen.is_empty() => elementwise_unroll(outer > 0, group.extent, lanes.widest, weight),
+        Some(group) if seen.is_empty() => {
+            let chains = chain_unroll(group.extent, lanes.widest, weight, long);
+            elementwise_unroll(outer > 0, group.extent, lanes.widest, weight).max(chains)
+        }
         Some(_) | None => together.unwrap_or(1),
     };
     if unroll > 1 && !seen.is_empty() {
