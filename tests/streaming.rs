@@ -16,7 +16,7 @@ use pullback::{
 };
 
 /// Everything at least twice as large as its operands is streamed, by four positions at a time.
-const LIMITS: Limits = Limits { min_bytes: 200 * 8, min_growth: 1, min_operand: 8, block: 4 };
+const LIMITS: Limits = Limits { min_bytes: 200 * 8, min_plain: 200 * 8, min_growth: 1, min_operand: 8, block: 4 };
 
 /// Relative to the norm of a result in `f64`: some hundred roundings.
 const TOLERANCE: f64 = 3e-14;
@@ -196,6 +196,51 @@ fn rows_may_begin_with_keys_that_nobody_sees() {
     assert_eq!(after.scans, 2);
     let results = evaluate(&after.module, after.id, &inputs).unwrap();
     assert!(results.iter().all(|result| result.elements.iter().all(|x| x.to_f64().is_finite())));
+}
+
+#[test]
+fn the_sum_of_a_row_of_minus_infinity_is_not_a_number() {
+    let (module, id) = traced(|graph| {
+        let [q, k, v] = ["q", "k", "v"].map(|name| f64(graph, name, &[20, 2]));
+        let scores = q.matmul(k.t()) + f64(graph, "bias", &[20, 20]);
+        let weights = (scores - scores.max_axes([-1]).expand_dims(-1)).exp();
+        vec![weights.sum_axes([-1]), weights.matmul(v)]
+    });
+    let mut inputs: Vec<Array> =
+        module.function(id).param_types().enumerate().map(|(number, ty)| input(ty, number)).collect();
+    let bias = (0..400).map(|at| if at / 20 == 7 { f64::NEG_INFINITY } else { 0.0 });
+    inputs[3] = Array::new(inputs[3].shape.clone(), Elements::F64(bias.collect())).unwrap();
+    let after = check_on(&module, id, &inputs);
+    assert_eq!(after.scans, 1);
+    let results = evaluate(&after.module, after.id, &inputs).unwrap();
+    assert!(results[0].elements.iter().enumerate().all(|(row, x)| x.to_f64().is_nan() == (row == 7)));
+}
+
+#[test]
+fn second_moments_are_no_means() {
+    // The total of e p p, with p = g v, is not that of e p, which follows from the total of e v.
+    let (module, id) = traced(|graph| {
+        let [q, k, v, g] = ["q", "k", "v", "g"].map(|name| f64(graph, name, &[20, 3]));
+        let weights = q.matmul(k.t()).softmax(-1);
+        let p = g.matmul(v.t());
+        let mean = (weights * p).sum_axes([-1]);
+        vec![weights.matmul(v), mean, (weights * p * p).sum_axes([-1])]
+    });
+    assert!(check(&module, id).scans >= 1);
+}
+
+#[test]
+fn a_residual_layer_is_right_whether_it_is_streamed_or_not() {
+    let (module, id) = gradient(
+        |graph| {
+            let (x, w) = (f64(graph, "x", &[40, 3]), f64(graph, "w", &[3, 20]));
+            let (v, u) = (f64(graph, "v", &[20, 20]), f64(graph, "u", &[20, 2]));
+            let h = x.matmul(w).tanh();
+            (h + h.matmul(v).tanh()).matmul(u).square().sum()
+        },
+        &[0, 1, 2, 3],
+    );
+    check(&module, id);
 }
 
 #[test]

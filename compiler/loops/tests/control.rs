@@ -169,9 +169,33 @@ fn a_large_state_that_is_stacked_is_the_row_of_the_stack() {
             check_text(&text);
         }
     }
+    // A stack of a few elements would become many times as large.
+    let few = stacks(300, (false, "%first", 100), false);
+    assert!(program(&few).arena_bytes < 5 * 300 * 8, "{}", program(&few));
+    check_text(&few);
     // Something else needs the stack as it is.
     check_text(&stacks(300, (false, "%first", 299), true));
     check_text(&stacks(300, (true, "%y", 300), true));
+}
+
+#[test]
+fn a_product_does_not_store_to_the_stack_that_it_reads() {
+    check_text(
+        "func @f(%x: f64[300], %z: f64[300], %w: f64[300,300]) -> (f64[300], f64[300]) {
+  %c, %s = scan %w, %x, length=3, consts=1, carry=1 : f64[300], f64[3,300]
+    body(%v: f64[300,300], %y: f64[300]) {
+      %n = dot %v, %y, contract=[1]x[0] : f64[300]
+      %e = tanh %n : f64[300]
+      yield %e, %y
+    }
+  %t = scan %z, %s, length=3, consts=0, carry=1 : f64[300]
+    body(%a: f64[300], %r: f64[300]) {
+      %d = sub %r, %a : f64[300]
+      yield %d
+    }
+  return %c, %t
+}",
+    );
 }
 
 #[test]

@@ -4,7 +4,9 @@
 //! the stack each time. So the place of the state moves instead: an iteration finds it in one row of the stack and leaves the next in the row behind, of which
 //! there is one more than iterations. A row has room for the whole state, also where the stack is of its first elements alone.
 //!
-//! Only where the stack is touched by loops alone, row by row, and the state is too large to stay in registers (see [`promote`](mod@crate::promote)).
+//! Only where the stack is touched by loops alone, row by row, the state is too large to stay in registers (see [`promote`](mod@crate::promote)), and most of it is stacked, so that
+//! the stack grows to twice its size at most. And only where the body consists of loops and concatenations: a product or a call to the runtime must not store to the buffer that it reads,
+//! whatever the rows.
 
 use cranelift_entity::EntitySet;
 use pullback_ir::{Function, Inst, Op, Value};
@@ -16,6 +18,9 @@ use crate::program::{Affine, Program, Space};
 
 /// The bytes of a state from which on copying it takes longer than what else there is to a row.
 const LARGE: usize = 2048;
+
+/// The most elements of a stack: its size in bytes has to be a number.
+const MAX_ELEMENTS: usize = 1 << 48;
 
 /// A state whose place is the row of a stack.
 pub(super) struct Stacked {
@@ -48,8 +53,12 @@ impl Stacked {
                 let (last, ty) = (results[carry], function.ty(results[carry]));
                 let is_new = inner.def_inst(next).is_some() && found.iter().all(|other| other.last != last);
                 let whole = whole.get_or_insert_with(|| touched_whole(function));
+                let is_most = 2 * inner.ty(element).elements() >= ty.elements();
                 if is_new
+                    && is_most
+                    && is_simple(&body.plan, inner)
                     && spec.length > 1
+                    && room(spec.length, apart(ty.dtype, ty.elements())).is_some()
                     && ty.elements() * ty.dtype.bytes() >= LARGE
                     && plan.stored.contains(stack)
                     && plan.stored.contains(last)
@@ -75,6 +84,21 @@ impl Stacked {
     pub(super) fn is(&self, inst: Inst, carry: usize) -> bool {
         (self.inst, self.carry) == (inst, carry)
     }
+}
+
+/// The elements of a stack with so many rows and one behind them, so far apart.
+fn room(length: usize, apart: i64) -> Option<usize> {
+    let apart = usize::try_from(apart).ok()?;
+    length.checked_add(1)?.checked_mul(apart).filter(|&elements| elements < MAX_ELEMENTS)
+}
+
+/// Whether all regions of a body are loops over positions, or put vectors together.
+fn is_simple(plan: &Plan, body: &Function) -> bool {
+    plan.regions.iter().all(|region| match region.kind {
+        RegionKind::Loop => true,
+        RegionKind::Assemble(inst) => matches!(body.op(inst), Op::Concatenate { .. }),
+        RegionKind::Contraction(_) | RegionKind::Control(_) => false,
+    })
 }
 
 impl Buffers {

@@ -167,11 +167,28 @@ impl<'a> Grouping<'a> {
             || repeated > if self.is_cheap(inst) { MAX_REPEATED } else { 0 }
         {
             Some("each position is needed many times")
+        } else if repeated > 0 && self.follows_reduction(inst) {
+            Some("each position is needed many times, and what it is computed from is stored otherwise")
         } else if reduces && consumers.iter().any(|consumer| consumer.place.folds >= MAX_FOLDS) {
             Some("reductions are nested deep enough")
         } else {
             None
         }
+    }
+
+    /// Whether an instruction is the end of a chain of elementwise operations, one element each, on a reduction that nothing else reads. One of them has to be stored where positions are
+    /// needed many times, and this one is as large.
+    fn follows_reduction(&self, inst: Inst) -> bool {
+        let mut at = inst;
+        while role(self.function, at) == Role::Elementwise {
+            let mut reads = self.reads(at);
+            let (Some(operand), None) = (reads.next(), reads.next()) else { return false };
+            let Some(def) = self.function.def_inst(operand).filter(|_| self.uses.by[operand].len() == 1) else {
+                return false;
+            };
+            at = def;
+        }
+        self.is_reducing(at)
     }
 
     /// Makes one region of the regions that read a value at exactly their outputs' positions and do not depend on each other: they then share the

@@ -13,7 +13,8 @@
 //!
 //! Results differ in their last bits: totals are sums of the totals of blocks. A factor that does not vary along a row is multiplied behind its total.
 //!
-//! After: no product as large and as cheap as [`Limits`] says is there as a whole, unless something that is not done in blocks needs it.
+//! After: no product as large and as cheap as [`Limits`] says is there as a whole, unless something that is not done in blocks needs it, or it would be computed too often. What is
+//! cheap is emitted outside of the loops as well, and dead there if nothing else uses it.
 
 mod block;
 mod cluster;
@@ -26,7 +27,9 @@ use std::collections::BTreeMap;
 
 use pullback_ir::op::Axes;
 use pullback_ir::rewrite::{ValueMap, copy_inst, copy_params, map_results};
-use pullback_ir::{Binary, BuildError, Builder, Function, Inst, Literal, Module, Op, Unary, Value, Verified};
+use pullback_ir::{
+    Binary, BuildError, Builder, Comparison, Function, Inst, Literal, Module, Op, Unary, Value, Verified,
+};
 
 use self::cluster::{around, seeds};
 use self::run::{Run, Streamed};
@@ -49,6 +52,8 @@ pub static STREAM_VALUES: Pass = Pass {
 pub struct Limits {
     /// Bytes of the product, at least: more than caches have.
     pub min_bytes: usize,
+    /// The same where there is no softmax along the streamed axis: blocks of rows do without being computed again then, unless there is no memory for the whole.
+    pub min_plain: usize,
     /// How many times as large as its operands together it is, at least: so cheap it is to compute again.
     pub min_growth: usize,
     /// Bytes of the operand that has the streamed axis, at least: less than this stays in the second cache beside a block of rows, which is then the better way.
@@ -57,9 +62,15 @@ pub struct Limits {
     pub block: usize,
 }
 
+/// The most runs of one cluster: each computes again, element by element, what it needs.
+const MAX_RUNS: usize = 4;
+
+/// The most blocks: their totals are added one after the other, with an error that grows with their number.
+const MAX_BLOCKS: usize = 64;
+
 impl Default for Limits {
     fn default() -> Self {
-        Self { min_bytes: 16 << 20, min_growth: 8, min_operand: 512 << 10, block: 512 }
+        Self { min_bytes: 16 << 20, min_plain: 256 << 20, min_growth: 8, min_operand: 512 << 10, block: 512 }
     }
 }
 
@@ -98,7 +109,10 @@ fn stream_one(module: &Verified<Module>, function: &Function, limits: &Limits) -
         let runs: Vec<Run> = (0..schedule.runs).map(|number| Run::of(streamed, number)).collect();
         let once: usize = products(function, function.insts().iter().filter(|&&inst| cluster.ways[inst].is_some()));
         let streamed_work: usize = runs.iter().map(|run| products(function, run.insts.iter())).sum();
-        (streamed_work <= 2 * once).then(|| emit(module, streamed, &runs, limits))
+        let has_softmax = !schedule.scaled_by.is_empty();
+        let bytes = function.inst_results(seed.inst).iter().map(|&out| function.ty(out).bytes()).sum::<usize>();
+        let pays = streamed_work <= 2 * once && runs.len() <= MAX_RUNS && (has_softmax || bytes >= limits.min_plain);
+        pays.then(|| emit(module, streamed, &runs, limits))
     })
 }
 
@@ -150,8 +164,9 @@ fn emit(
     b.finish(&results)
 }
 
-/// Positions of a block: near `block`, and without remainder if possible.
+/// Positions of a block: near `block`, unless there would be too many, and without remainder if possible.
 fn block_size(extent: usize, block: usize) -> usize {
+    let block = block.max(extent.div_ceil(MAX_BLOCKS));
     let smaller = (block / 2 + 1..=block).rev();
     let larger = block + 1..=2 * block;
     smaller.chain(larger).find(|&size| extent.is_multiple_of(size)).unwrap_or(block)
@@ -164,13 +179,35 @@ fn exit(b: &Builder<'_>, streamed: Streamed<'_>, inst: Inst, totals: &BTreeMap<I
     };
     match streamed.schedule.forms.get(&inst) {
         Some(Form::Plain) | None => total(inst),
-        Some(Form::Linear(linear)) => times_rows(b, total(inst), linear, map),
+        Some(Form::Linear(linear)) => {
+            let total = settled(b, streamed, (inst, total(inst)), linear, map);
+            times_rows(b, total, linear, map)
+        }
         Some(Form::Reassociated(linear, other)) => {
             let x = b.transpose(map.expect(b, other.x), other.perm.clone());
             let sum = b.reduce_add(b.binary(Binary::Mul, x, total(other.base)), other.axes.clone());
             times_rows(b, sum, linear, map)
         }
     }
+}
+
+/// A total behind its run: NaN in rows of nothing but `-inf`, where numerators are `exp(-inf + inf)`, but were taken as 0 from block to block.
+fn settled(
+    b: &Builder<'_>,
+    streamed: Streamed<'_>,
+    (exit, total): (Inst, Value),
+    linear: &Linear,
+    map: &ValueMap,
+) -> Value {
+    let Streamed { function, schedule, .. } = streamed;
+    let Some((_, numerator)) = schedule.scaled_by.get(&exit) else { return total };
+    let (&[max], Op::Broadcast(spec)) = (function.inst_results(numerator.max), function.op(numerator.spread)) else {
+        return b.fail("select", "a maximum that is not spread");
+    };
+    let max = map.expect(b, max);
+    let none = b.compare(Comparison::Eq, max, b.splat_like(max, f64::NEG_INFINITY));
+    let dims: Axes = spec.dims.iter().filter_map(|&axis| linear.kept.get(axis).copied().flatten()).collect();
+    b.select(b.broadcast(none, &b.shape(total), dims), b.splat_like(total, f64::NAN), total)
 }
 
 /// A total times the factors that do not vary along the streamed axis.

@@ -17,8 +17,10 @@ impl Former<'_> {
     /// joins then.
     pub(super) fn bring_producers(&self, draft: &mut Draft, region: usize, fitting: Fitting) -> (Vec<usize>, Fitting) {
         let (mut brought, mut fitting) = (Vec::new(), fitting);
-        for (&value, axes) in &fitting.1.clone() {
+        let reads: Vec<Value> = fitting.1.keys().copied().collect();
+        for value in reads {
             let Some((at, producer)) = self.passed_product(draft, value) else { continue };
+            let Some(axes) = fitting.1.get(&value) else { continue };
             let mut grown = draft.clone();
             let joined = self.join_producer(&mut grown, producer, value, axes).and_then(|()| {
                 grown.passed.remove(at);

@@ -13,6 +13,8 @@ const WIDE: usize = 4;
 const SMALL: usize = 8;
 
 /// Values that are computed a block at a time along one axis, and what leaves them.
+///
+/// An instruction has one way. It is either inside, and its result has an axis, or an exit, and has none.
 pub(super) struct Cluster {
     /// The extent of the streamed axis.
     pub(super) extent: usize,
@@ -63,12 +65,17 @@ pub(super) fn seeds(function: &Function, limits: &Limits) -> Vec<Seed> {
             continue;
         }
         let batches: usize = dims.lhs_batch.iter().filter_map(|&axis| function.ty(lhs).shape.extent(axis)).product();
+        let shape = &function.ty(out).shape;
+        let is_long = |axis: usize| shape.extent(axis).is_some_and(|extent| extent >= 2 * limits.block);
+        // Blocks of rows that are short are small enough: among them are those that this pass makes.
+        if !is_long(shape.rank().saturating_sub(1)) {
+            continue;
+        }
         // The right operand's axis first: with the usual layouts that is the one along which rows are normalised.
         for axis in (dims.lhs_batch.len()..function.ty(out).rank()).rev() {
             let Some(way) = of_result(function, inst, axis) else { continue };
             let side = if way.operands.first().copied().flatten().is_some() { lhs } else { rhs };
-            let blocked = function.ty(out).shape.extent(axis).is_some_and(|extent| extent >= 2 * limits.block);
-            if blocked && bytes(side) / batches.max(1) >= limits.min_operand {
+            if is_long(axis) && bytes(side) / batches.max(1) >= limits.min_operand {
                 seeds.push(Seed { inst, axis });
             }
         }
@@ -154,6 +161,9 @@ impl Finder<'_> {
             let function = self.function;
             let inst = function.def_inst(value)?;
             let way = of_result(function, inst, axis)?;
+            if self.cluster.ways[inst].is_some() {
+                return None;
+            }
             self.cluster.axis[value] = Some(axis);
             for (&arg, along) in function.args(inst).iter().zip(&way.operands) {
                 if let Some(along) = *along
@@ -207,6 +217,10 @@ impl Finder<'_> {
         }
         if let Some(found) = &self.cluster.ways[inst] {
             return (*found == way).then_some(());
+        }
+        // It would be carried from block to block, and be larger than what is streamed.
+        if self.is_wide(result) {
+            return None;
         }
         for (&arg, along) in function.args(inst).iter().zip(&way.operands) {
             if let Some(along) = *along

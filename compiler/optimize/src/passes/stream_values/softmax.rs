@@ -8,7 +8,8 @@
 //! - `Σ_c e_c (x · y_c) = x · Σ_c e_c y_c`: the mean of the adjoints of a row, which the backward pass subtracts, comes from the result of the forward pass (Dao and others,
 //!   "FlashAttention", 2022).
 //!
-//! Since `0 <= e <= 1`, none of them makes numbers larger than those that were there.
+//! Since `0 <= e <= 1` and `l >= 1`, a total that is divided late is at most the number of its terms times as large as the largest of them: close to the end of a type's range it
+//! overflows where a mean would not.
 
 use pullback_ir::op::{Axes, DotDims};
 use pullback_ir::{Binary, Function, Inst, Op, Reduction, Scalar, Unary, Value};
@@ -114,14 +115,15 @@ pub(super) fn linear(function: &Function, cluster: &Cluster, exit: Inst) -> Opti
         let places: Vec<Option<usize>> = dims.iter().map(|axis| found.kept.get(*axis).copied().flatten()).collect();
         dims.iter().all(is_kept) && places.is_sorted()
     };
-    let divides_well = |row: &RowFactor| !row.divides || is_sum(function, row.value, found.numerator);
+    let axis = cluster.axis[found.numerator]?;
+    let divides_well = |row: &RowFactor| !row.divides || is_sum(function, row.value, (found.numerator, axis));
     (rows.into_iter().all(in_order) && found.factors.rows.iter().all(divides_well)).then_some(found)
 }
 
-/// Whether a value is the sum of a numerator, which is at least 1.
-fn is_sum(function: &Function, value: Value, numerator: Value) -> bool {
+/// Whether a value is the sum of a numerator along the streamed axis, which is at least 1.
+fn is_sum(function: &Function, value: Value, (numerator, axis): (Value, usize)) -> bool {
     let Some(inst) = function.def_inst(value) else { return false };
-    matches!(function.op(inst), Op::Reduce { kind: Reduction::Add, axes } if axes.len() == 1)
+    matches!(function.op(inst), Op::Reduce { kind: Reduction::Add, axes } if axes[..] == [axis])
         && function.args(inst) == [numerator]
 }
 
@@ -199,11 +201,13 @@ pub(super) fn reassociated(
     let Op::Reduce { axes, .. } = function.op(exit) else { return None };
     let axis = cluster.axis[linear.numerator]?;
     (axes[..] == [axis]).then_some(())?;
-    linear.factors.cores.iter().find_map(|&core| {
+    linear.factors.cores.iter().enumerate().find_map(|(place, &core)| {
         let product = function.def_inst(core)?;
         let (Op::Dot(dims), &[lhs, rhs]) = (function.op(product), function.args(product)) else { return None };
         let operands = &cluster.ways[product].as_ref()?.operands;
-        let rest: Vec<Value> = linear.factors.cores.iter().copied().filter(|&other| other != core).collect();
+        let mut rest = linear.factors.cores.clone();
+        rest.remove(place);
+        rest.sort_unstable();
         let (x, y, y_axis) = match operands[..] {
             [None, Some(y_axis)] => (0, rhs, y_axis),
             [Some(y_axis), None] => (1, lhs, y_axis),
@@ -214,9 +218,7 @@ pub(super) fn reassociated(
         let product = Product { dims, x, x_rank, y_axis, y_rank };
         earlier.iter().find_map(|(base, total)| {
             let mut cores = total.factors.cores.clone();
-            let mut rest = rest.clone();
             cores.sort_unstable();
-            rest.sort_unstable();
             let same = cores == rest && function.args(*base).get(1 - total.operand) == Some(&y);
             let Op::Dot(base_dims) = function.op(*base) else { return None };
             let (perm, axes) = product.aligned(base_dims, total.operand).filter(|_| same)?;
