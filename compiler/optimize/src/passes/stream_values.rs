@@ -25,7 +25,6 @@ mod ways;
 
 use std::collections::BTreeMap;
 
-use pullback_ir::op::Axes;
 use pullback_ir::rewrite::{ValueMap, copy_inst, copy_params, map_results};
 use pullback_ir::{
     Binary, BuildError, Builder, Comparison, Function, Inst, Literal, Module, Op, Unary, Value, Verified,
@@ -109,7 +108,7 @@ fn stream_one(module: &Verified<Module>, function: &Function, limits: &Limits) -
         let runs: Vec<Run> = (0..schedule.runs).map(|number| Run::of(streamed, number)).collect();
         let once: usize = products(function, function.insts().iter().filter(|&&inst| cluster.ways[inst].is_some()));
         let streamed_work: usize = runs.iter().map(|run| products(function, run.insts.iter())).sum();
-        let has_softmax = !schedule.scaled_by.is_empty();
+        let has_softmax = schedule.forms.values().any(|form| matches!(form, Form::Linear(_)));
         let bytes = function.inst_results(seed.inst).iter().map(|&out| function.ty(out).bytes()).sum::<usize>();
         let pays = streamed_work <= 2 * once && runs.len() <= MAX_RUNS && (has_softmax || bytes >= limits.min_plain);
         pays.then(|| emit(module, streamed, &runs, limits))
@@ -180,7 +179,7 @@ fn exit(b: &Builder<'_>, streamed: Streamed<'_>, inst: Inst, totals: &BTreeMap<I
     match streamed.schedule.forms.get(&inst) {
         Some(Form::Plain) | None => total(inst),
         Some(Form::Linear(linear)) => {
-            let total = settled(b, streamed, (inst, total(inst)), linear, map);
+            let total = settled(b, streamed.function, total(inst), linear, map);
             times_rows(b, total, linear, map)
         }
         Some(Form::Reassociated(linear, other)) => {
@@ -192,30 +191,21 @@ fn exit(b: &Builder<'_>, streamed: Streamed<'_>, inst: Inst, totals: &BTreeMap<I
 }
 
 /// A total behind its run: NaN in rows of nothing but `-inf`, where numerators are `exp(-inf + inf)`, but were taken as 0 from block to block.
-fn settled(
-    b: &Builder<'_>,
-    streamed: Streamed<'_>,
-    (exit, total): (Inst, Value),
-    linear: &Linear,
-    map: &ValueMap,
-) -> Value {
-    let Streamed { function, schedule, .. } = streamed;
-    let Some((_, numerator)) = schedule.scaled_by.get(&exit) else { return total };
-    let (&[max], Op::Broadcast(spec)) = (function.inst_results(numerator.max), function.op(numerator.spread)) else {
-        return b.fail("select", "a maximum that is not spread");
+fn settled(b: &Builder<'_>, function: &Function, total: Value, linear: &Linear, map: &ValueMap) -> Value {
+    let &[max] = function.inst_results(linear.parts.max) else {
+        return b.fail("select", "a maximum with several results");
     };
     let max = map.expect(b, max);
     let none = b.compare(Comparison::Eq, max, b.splat_like(max, f64::NEG_INFINITY));
-    let dims: Axes = spec.dims.iter().filter_map(|&axis| linear.kept.get(axis).copied().flatten()).collect();
-    b.select(b.broadcast(none, &b.shape(total), dims), b.splat_like(total, f64::NAN), total)
+    let spread = b.broadcast(none, &b.shape(total), linear.kept_axes(&linear.parts.dims));
+    b.select(spread, b.splat_like(total, f64::NAN), total)
 }
 
 /// A total times the factors that do not vary along the streamed axis.
 fn times_rows(b: &Builder<'_>, total: Value, linear: &Linear, map: &ValueMap) -> Value {
     let mut product = total;
     for row in &linear.factors.rows {
-        let dims: Axes = row.dims.iter().filter_map(|&axis| linear.kept.get(axis).copied().flatten()).collect();
-        let spread = b.broadcast(map.expect(b, row.value), &b.shape(product), dims);
+        let spread = b.broadcast(map.expect(b, row.value), &b.shape(product), linear.kept_axes(&row.dims));
         let op = if row.divides { Binary::Div } else { Binary::Mul };
         product = b.binary(op, product, spread);
     }

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use cranelift_entity::SecondaryMap;
 use cranelift_entity::packed_option::PackedOption;
+use pullback_interp::scalar::step;
 use pullback_ir::op::{Axes, BroadcastSpec};
-use pullback_ir::{Binary, Builder, Comparison, Inst, Literal, Op, Reduction, Shape, Type, Value};
+use pullback_ir::{Binary, Builder, Comparison, Inst, Literal, Op, Shape, Type, Value};
 
 use super::run::{Run, Streamed};
 use super::schedule::Form;
@@ -85,7 +86,7 @@ impl<'a, 'm> Block<'a, 'm> {
         let function = self.streamed.function;
         let &[result] = function.inst_results(inst) else { return };
         let value = match self.run.numerators.get(&result) {
-            Some(&numerator) => self.numerator(result, numerator),
+            Some(numerator) => self.numerator(result, numerator),
             None => self.blocked(inst),
         };
         if let Some(name) = function.value_name(result) {
@@ -95,16 +96,12 @@ impl<'a, 'm> Block<'a, 'm> {
     }
 
     /// `exp(t - m)` with the maximum found so far.
-    fn numerator(&self, result: Value, numerator: Numerator) -> Value {
-        let Streamed { function, cluster, .. } = self.streamed;
-        let t = self.value(numerator.t, cluster.axis[result]);
+    fn numerator(&self, result: Value, numerator: &Numerator) -> Value {
+        let t = self.value(numerator.t, self.streamed.cluster.axis[result]);
         let Some(&(max, _)) = self.scales.get(&numerator.max) else {
             return self.b.fail("exp", "a numerator before its maximum");
         };
-        let Op::Broadcast(spec) = function.op(numerator.spread) else {
-            return self.b.fail("broadcast", "a maximum that is not spread");
-        };
-        let spread = self.b.broadcast(max, &self.b.shape(t), spec.dims.clone());
+        let spread = self.b.broadcast(max, &self.b.shape(t), numerator.dims.clone());
         self.b.exp(self.b.binary(Binary::Sub, t, spread))
     }
 
@@ -169,11 +166,11 @@ impl<'a, 'm> Block<'a, 'm> {
             b.fail("scan", "a total that is not carried");
             return;
         };
-        let before = match (schedule.scaled_by.get(&inst), schedule.forms.get(&inst)) {
-            (Some((_, numerator)), Some(Form::Linear(linear))) => self.scaled(before, *numerator, linear),
+        let before = match schedule.forms.get(&inst) {
+            Some(Form::Linear(linear)) => self.scaled(before, linear),
             _ => before,
         };
-        let total = b.binary(combination(kind), before, block);
+        let total = b.binary(step(kind), before, block);
         if let Some(name) = function.inst_results(inst).first().and_then(|&result| function.value_name(result)) {
             b.name(total, &format!("{name}_now"));
         }
@@ -212,26 +209,12 @@ impl<'a, 'm> Block<'a, 'm> {
     }
 
     /// A total of the blocks before, as a total of numerators with the maximum of now.
-    fn scaled(&self, total: Value, numerator: Numerator, linear: &Linear) -> Value {
-        let (b, function) = (self.b, self.streamed.function);
-        let (Some(&(_, factor)), Op::Broadcast(spec)) =
-            (self.scales.get(&numerator.max), function.op(numerator.spread))
-        else {
+    fn scaled(&self, total: Value, linear: &Linear) -> Value {
+        let b = self.b;
+        let Some(&(_, factor)) = self.scales.get(&linear.parts.max) else {
             return b.fail("mul", "a total before its maximum");
         };
-        let dims: Vec<usize> = spec.dims.iter().filter_map(|&axis| linear.kept.get(axis).copied().flatten()).collect();
+        let dims = linear.kept_axes(&linear.parts.dims);
         b.binary(Binary::Mul, total, b.broadcast(factor, &b.shape(total), dims))
-    }
-}
-
-/// The elementwise operation that combines two totals.
-const fn combination(kind: Reduction) -> Binary {
-    match kind {
-        Reduction::Add => Binary::Add,
-        Reduction::Mul => Binary::Mul,
-        Reduction::Max => Binary::Max,
-        Reduction::Min => Binary::Min,
-        Reduction::And => Binary::And,
-        Reduction::Or => Binary::Or,
     }
 }

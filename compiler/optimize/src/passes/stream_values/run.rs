@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cranelift_entity::EntitySet;
+use pullback_interp::scalar::identity;
 use pullback_ir::op::{Checkpointing, ScanSpec};
-use pullback_ir::{Builder, Elements, Function, Inst, Literal, Op, Reduction, Scalar, Shape, Type, Value};
+use pullback_ir::{Builder, Elements, Function, Inst, Literal, Scalar, Shape, Type, Value};
 
 use super::block::Block;
 use super::cluster::Cluster;
 use super::schedule::{Form, Schedule};
 use super::softmax::Numerator;
 use super::ways::Outcome;
-use crate::rules::constants::identity_of_reduction;
 
 /// A cluster and its schedule.
 #[derive(Clone, Copy)]
@@ -51,9 +51,7 @@ impl Run {
                     reads.remove(linear.operand);
                     let along = cluster.axis[linear.numerator];
                     reads.extend(linear.factors.cores.iter().map(|&core| (core, along)));
-                }
-                if let Some(&(value, numerator)) = schedule.scaled_by.get(&inst) {
-                    run.numerators.insert(value, numerator);
+                    run.numerators.insert(linear.numerator, linear.parts.clone());
                 }
             } else {
                 let Some(&result) = function.inst_results(inst).iter().find(|&&result| needed.contains(result)) else {
@@ -92,11 +90,11 @@ impl Run {
         size: usize,
         outer: &dyn Fn(Value) -> Value,
     ) -> BTreeMap<Inst, Value> {
-        let Streamed { function, cluster, .. } = streamed;
+        let cluster = streamed.cluster;
         let (length, tail) = (cluster.extent / size, cluster.extent % size);
         let (carried, stacked) = self.exits(cluster);
         let wholes: Vec<Value> = self.wholes.iter().map(|&value| outer(value)).collect();
-        let initial = carried.iter().map(|&inst| identity(b, function, inst));
+        let initial = carried.iter().map(|&inst| before_all(b, streamed, inst));
         let mut args: Vec<Value> = wholes.iter().copied().chain(initial).collect();
         let starts: Vec<i32> = (0..length).map(|block| (block * size) as i32).collect();
         args.push(vector(b, starts));
@@ -177,14 +175,15 @@ impl Run {
 }
 
 /// What a total is before the first block.
-fn identity(b: &Builder<'_>, function: &Function, exit: Inst) -> Value {
-    let &[result] = function.inst_results(exit) else { return b.fail("constant", "a total with several results") };
-    let ty = function.ty(result);
-    let kind = match function.op(exit) {
-        Op::Reduce { kind, .. } => *kind,
-        _ => Reduction::Add,
+fn before_all(b: &Builder<'_>, streamed: Streamed<'_>, exit: Inst) -> Value {
+    let Streamed { function, cluster, .. } = streamed;
+    let (&[result], Some(Outcome::Folded(kind))) =
+        (function.inst_results(exit), cluster.ways[exit].as_ref().map(|way| way.result))
+    else {
+        return b.fail("constant", "a total that combines nothing");
     };
-    match identity_of_reduction(kind, Scalar::from_f64(ty.dtype, 0.0)) {
+    let ty = function.ty(result);
+    match identity(kind, ty.dtype) {
         Some(element) => b.constant(Literal::splat(element, ty.shape.clone())),
         None => b.fail("constant", "a reduction without identity"),
     }

@@ -9,13 +9,14 @@ use cranelift_entity::SecondaryMap;
 use pullback_ir::{Function, Inst, Op, Value};
 
 use super::cluster::Cluster;
-use super::softmax::{Linear, Numerator, Reassociated, linear, numerator, reassociated};
+use super::softmax::{Linear, Reassociated, linear, reassociated};
 
 /// How an exit is computed.
 pub(super) enum Form {
     /// As it is: the totals of blocks are combined, or the blocks are put one behind the other.
     Plain,
-    /// In the run of a numerator's maximum, as the total of the factors that vary along the streamed axis, times the others.
+    /// In the run of a numerator's maximum, as the total of the factors that vary along the streamed axis, times the others. The total so
+    /// far is scaled where that maximum grows.
     Linear(Linear),
     /// From another total, times the factors that do not vary.
     Reassociated(Linear, Reassociated),
@@ -27,8 +28,6 @@ pub(super) struct Schedule {
     pub(super) forms: BTreeMap<Inst, Form>,
     /// The run of each exit that comes from one.
     pub(super) run: SecondaryMap<Inst, Option<usize>>,
-    /// The numerator by whose maximum the total so far is scaled, for exits in the run of that maximum.
-    pub(super) scaled_by: BTreeMap<Inst, (Value, Numerator)>,
     /// The time of values that exist as a whole.
     pub(super) time: SecondaryMap<Value, usize>,
     /// The number of runs.
@@ -42,13 +41,7 @@ impl Schedule {
             cluster,
             stage: SecondaryMap::new(),
             earlier: Vec::new(),
-            found: Self {
-                forms: BTreeMap::new(),
-                run: SecondaryMap::new(),
-                scaled_by: BTreeMap::new(),
-                time: SecondaryMap::new(),
-                runs: 0,
-            },
+            found: Self { forms: BTreeMap::new(), run: SecondaryMap::new(), time: SecondaryMap::new(), runs: 0 },
         };
         for &inst in function.insts() {
             if cluster.exits.contains(inst) {
@@ -132,14 +125,11 @@ impl Scheduler<'_> {
     }
 
     /// The run of the maximum of a numerator that a total is linear in, if all else that the total needs is there by then.
-    fn scaling_run(&mut self, inst: Inst, linear: &Linear) -> Option<usize> {
-        let parts = numerator(self.function, self.cluster, linear.numerator)?;
+    fn scaling_run(&self, inst: Inst, linear: &Linear) -> Option<usize> {
         let along = self.cluster.axis[linear.numerator];
         let cores = linear.factors.cores.iter().filter(|&&core| core != linear.numerator);
         let ready = cores.map(|&core| self.ready(core, along)).max().unwrap_or(0);
-        let ready = ready.max(self.ready(parts.t, along)).max(self.operands_ready(inst, Some(linear.operand)));
-        let run = self.found.run[parts.max].filter(|&run| ready <= run)?;
-        self.found.scaled_by.insert(inst, (linear.numerator, parts));
-        Some(run)
+        let ready = ready.max(self.ready(linear.parts.t, along)).max(self.operands_ready(inst, Some(linear.operand)));
+        self.found.run[linear.parts.max].filter(|&run| ready <= run)
     }
 }

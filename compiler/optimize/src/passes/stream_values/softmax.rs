@@ -21,13 +21,13 @@ use super::ways::{Order, Outcome};
 const MAX_FACTORS: usize = 16;
 
 /// `exp(t - broadcast(max t))`.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Numerator {
     /// The maximum, an exit.
     pub(super) max: Inst,
     pub(super) t: Value,
-    /// The broadcast of the maximum.
-    pub(super) spread: Inst,
+    /// The axes of `t` that the maximum has.
+    pub(super) dims: Axes,
 }
 
 /// A factor that is the same along the streamed axis: axis `i` of the value is axis `dims[i]` of the product.
@@ -52,11 +52,19 @@ pub(super) struct Factors {
 #[derive(Clone, Debug)]
 pub(super) struct Linear {
     pub(super) numerator: Value,
+    pub(super) parts: Numerator,
     /// Which operand of the reduction or product the numerator is in.
     pub(super) operand: usize,
     pub(super) factors: Factors,
     /// The axis of the result that each axis of that operand is; the folded ones are none.
     pub(super) kept: Vec<Option<usize>>,
+}
+
+impl Linear {
+    /// The axes of the result that these axes of the operand are.
+    pub(super) fn kept_axes(&self, axes: &Axes) -> Axes {
+        axes.iter().filter_map(|&axis| self.kept.get(axis).copied().flatten()).collect()
+    }
 }
 
 /// How a total follows from another one: the sum, over `axes`, of that times `x` with its axes in the order `perm`.
@@ -84,7 +92,7 @@ pub(super) fn numerator(function: &Function, cluster: &Cluster, value: Value) ->
     // Axis by axis the position in `t` of what is broadcast.
     let kept = (0..function.ty(t).rank()).filter(|axis| !axes.contains(axis));
     let is_own = axes[..] == [axis] && function.args(max) == [t] && kept.eq(spec.dims.iter().copied());
-    (is_own && cluster.exits.contains(max)).then_some(Numerator { max, t, spread })
+    (is_own && cluster.exits.contains(max)).then(|| Numerator { max, t, dims: spec.dims.clone() })
 }
 
 /// An exit as a total that is linear in a numerator.
@@ -96,21 +104,20 @@ pub(super) fn linear(function: &Function, cluster: &Cluster, exit: Inst) -> Opti
     for (operand, &value) in args.iter().enumerate().filter(|&(index, _)| cluster.is_member(function, exit, index)) {
         let mut factors = Factors::default();
         collect(function, cluster, value, &mut factors)?;
-        let mut numerators = factors.cores.iter().filter(|&&core| numerator(function, cluster, core).is_some());
+        let parts = |&core: &Value| Some((core, numerator(function, cluster, core)?));
+        let mut numerators = factors.cores.iter().filter_map(parts);
         match (numerators.next(), numerators.next()) {
             (None, _) => {}
-            (Some(&numerator), None) if found.is_none() => {
+            (Some((numerator, parts)), None) if found.is_none() => {
                 let kept = kept(function, exit, operand, function.ty(value).rank())?;
-                found = Some(Linear { numerator, operand, factors, kept });
+                found = Some(Linear { numerator, parts, operand, factors, kept });
             }
             _ => return None,
         }
     }
     let found = found?;
     let is_kept = |axis: &usize| found.kept.get(*axis).copied().flatten().is_some();
-    let max = numerator(function, cluster, found.numerator)?;
-    let Op::Broadcast(spec) = function.op(max.spread) else { return None };
-    let rows = found.factors.rows.iter().map(|row| &row.dims).chain([&spec.dims]);
+    let rows = found.factors.rows.iter().map(|row| &row.dims).chain([&found.parts.dims]);
     let in_order = |dims: &Axes| {
         let places: Vec<Option<usize>> = dims.iter().map(|axis| found.kept.get(*axis).copied().flatten()).collect();
         dims.iter().all(is_kept) && places.is_sorted()
