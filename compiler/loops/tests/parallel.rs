@@ -156,6 +156,9 @@ fn blocks_may_be_rows_or_columns() {
         "for i1 = 0 to 8 step 1 { store %y[i0 + 4*i1], v0 }",
         // Two rows at once.
         "for i1 = 0 to 3 step 1 { store %y[8*i0 + 64*i1], v0 store %y[8*i0 + 64*i1 + 71], v0 }",
+        // Rows of arrays one behind the other.
+        "for i1 = 0 to 8 step 1 { store %y[8*i0 + i1], v0 store %y[8*i0 + i1 + 32], v0 store %y[8*i0 + i1 + 96], v0 }",
+        "for i1 = 0 to 8 step 1 { store %y[8*i0 + i1 + 64], v0 store %y[8*i0 + i1], v0 }",
         // What is around is the same for all.
         "for i1 = 0 to 8 step 1 { store %y[8*i0 + 128*i9 + i1], v0 } v1 = load %y[8*i0 + 128*i9 + 3] : f32",
         // Backwards, and by vectors.
@@ -172,6 +175,8 @@ fn blocks_may_be_rows_or_columns() {
         "for i1 = 0 to 8 step 1 { for i2 = 0 to 8 step 1 { store %y[8*i0 + 24*i1 + i2], v0 } }",
         "for i1 = 0 to 8 step 1 { store %y[i0 + 3*i1], v0 }",
         "for i1 = 0 to 8 step 1 { store %y[4*i0 + 4*i1], v0 }",
+        "for i1 = 0 to 8 step 1 { store %y[8*i0 + i1], v0 store %y[8*i0 + i1 + 24], v0 }",
+        "for i1 = 0 to 8 step 1 { store %y[8*i0 + i1], v0 store %y[8*i0 + i1 + 32], v0 store %y[8*i0 + i1 + 56], v0 }",
         "store %y[8*i0 + 128*i9], v0 store %y[8*i0], v0",
         "v1 = splat v0 : f32x4 store %y[-3*i0 + 12], v1",
         "v1 = splat v0 : f32x4 store %y[-i0 + 12] stride 3, v1",
@@ -222,7 +227,8 @@ fn accepted_loops_never_meet_when_every_iteration_is_tried() {
         let advance = rng.pick(&[1i64, 1, 2, 3, 4, 8, -2, -4]);
         let (wide, narrow) = (rng.below(17) as i64, rng.below(5) as i64);
         for access in 0..1 + rng.below(2) {
-            let (offset, lanes) = (100 + rng.below(8) as i64, rng.pick(&[1i64, 4]));
+            let array = access as i64 * rng.pick(&[0i64, 0, 4, 12, 16, 32, 60, 64]);
+            let (offset, lanes) = (100 + array + rng.below(8) as i64, rng.pick(&[1i64, 4]));
             let lane_stride = if lanes == 1 { 1 } else { rng.pick(&[1i64, 1, 4, 8, -1]) };
             let (rows, columns) = (1 + rng.below(3) as i64, 1 + rng.below(4) as i64);
             let (i, j) = (2 * access + 1, 2 * access + 2);

@@ -12,6 +12,7 @@
 //! * [`fuse`]: which instructions run together in one loop nest, with reasons.
 //! * [`rematerialize`]: what is computed again so that less memory is needed.
 //! * [`rewriter`]: the one walk that applies a table of rules to a function.
+//! * `rows`: values that lie in others as they would by themselves.
 //! * `regions`: how passes reach the regions of control flow.
 //!
 //! Invariants of every pass: parameters and results keep their number, order and types; names and provenance travel
@@ -29,6 +30,7 @@ pub mod pipeline;
 mod regions;
 pub mod rematerialize;
 pub mod rewriter;
+mod rows;
 pub mod rules;
 
 pub use pass::{Error, Pass};

@@ -18,7 +18,7 @@ use crate::equality::same_function;
 use crate::pass::{Error, Pass};
 use crate::passes::{
     ASSEMBLE_SUMS, CHANNELS_LAST, ELIMINATE_COMMON_SUBEXPRESSIONS, ELIMINATE_DEAD_CODE, EXPAND_OPERATIONS,
-    FOLD_CONSTANTS, HOIST_INVARIANTS, INLINE_CALLS, INLINE_REGIONS, NARROW_VALUES, SIMPLIFY_ALGEBRA,
+    FOLD_CONSTANTS, HOIST_INVARIANTS, INLINE_CALLS, INLINE_REGIONS, MERGE_PRODUCTS, NARROW_VALUES, SIMPLIFY_ALGEBRA,
     SIMPLIFY_CONTROL_FLOW, STREAM_VALUES,
 };
 
@@ -43,6 +43,8 @@ pub const DEFAULT: &[&Pass] = &[
     &HOIST_INVARIANTS,
     // The passes above leave behind what they made superfluous.
     &ELIMINATE_DEAD_CODE,
+    // What is left is used.
+    &MERGE_PRODUCTS,
     // Convolutions say where images are.
     &CHANNELS_LAST,
     // Last, so that rules about operations see them before they are taken apart; the next round simplifies the parts.

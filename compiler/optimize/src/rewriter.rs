@@ -26,6 +26,7 @@ use smallvec::SmallVec;
 
 use crate::pass::Error;
 use crate::regions::at_every_level;
+use crate::rows::Rows;
 
 /// How deep rules may be applied to what rules emit.
 pub const MAX_NESTING: usize = 32;
@@ -249,6 +250,12 @@ impl Rewriter<'_> {
     /// Uses are those of the old function, dead ones included: a second round may find fewer.
     pub(crate) fn is_used_once(&self, value: Value) -> bool {
         self.uses[value] <= 1
+    }
+
+    /// The elements of another value that these are one after the other, if they are.
+    pub(crate) fn joined_rows(&self, values: &[Value]) -> Option<Rows> {
+        let f = self.b.function();
+        Rows::joined(values.iter().map(|&value| Rows::of(&f, value)))
     }
 
     /// The type of a value.

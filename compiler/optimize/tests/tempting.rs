@@ -170,6 +170,26 @@ fn tempting_rewrites_are_wrong() {
 }
 
 #[test]
+fn slices_that_do_not_follow_each_other_in_memory_are_not_one() {
+    for program in [
+        // In the other order.
+        "(%x: f32[2]) -> f32[2] { %a = slice %x, start=[1], limit=[2] : f32[1] %b = slice %x, start=[0], limit=[1] : f32[1] %y = concatenate %a, %b, axis=0 : f32[2] return %y }",
+        // With something left out between them.
+        "(%x: f32[3]) -> f32[2] { %a = slice %x, start=[0], limit=[1] : f32[1] %b = slice %x, start=[2], limit=[3] : f32[1] %y = concatenate %a, %b, axis=0 : f32[2] return %y }",
+        // Columns, one below the other.
+        "(%x: f32[2,2]) -> f32[4,1] { %a = slice %x, start=[0,0], limit=[2,1] : f32[2,1] %b = slice %x, start=[0,1], limit=[2,2] : f32[2,1] %y = concatenate %a, %b, axis=0 : f32[4,1] return %y }",
+        // Every other element.
+        "(%x: f32[8]) -> f32[4] { %a = slice %x, start=[0], limit=[4], stride=[2] : f32[2] %b = slice %x, start=[4], limit=[8], stride=[2] : f32[2] %y = concatenate %a, %b, axis=0 : f32[4] return %y }",
+        // Rows that begin and end within rows of what they are of.
+        "(%x: f32[3,4]) -> f32[2,4] { %v = reshape %x : f32[12] %a = slice %v, start=[2], limit=[6] : f32[4] %b = slice %v, start=[6], limit=[10] : f32[4] %c = reshape %a : f32[1,4] %d = reshape %b : f32[1,4] %y = concatenate %c, %d, axis=0 : f32[2,4] return %y }",
+    ] {
+        let (module, id) = function(program);
+        let simplified = simplify(&module, module.function(id)).unwrap();
+        assert_same(program, &simplified.function, &module, id);
+    }
+}
+
+#[test]
 fn sums_of_an_odd_number_of_equal_floats_stay_sums() {
     let program =
         "(%x: f32) -> f32 { %a = broadcast %x, dims=[] : f32[3] %b = reduce add %a, axes=[0] : f32 return %b }";

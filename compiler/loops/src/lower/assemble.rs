@@ -1,6 +1,6 @@
 //! Regions that write their result in parts: what is stored over which positions, and which routines of the runtime are called between.
 //!
-//! * `concatenate`: one box per operand; `pad`: one for the fill, one for the operand.
+//! * `concatenate`: one box per operand that is not stored there; `pad`: one for the fill, one for the operand.
 //! * `dynamic_update_slice`, `scatter`: a copy of the operand, then a box of the updates in windows of the result. Where operand and result share a place there is
 //!   no copy.
 //! * `overlap_add`: zeros, then a box of the windows' elements, each added where it belongs. Windows that do not overlap are stored there instead, and
@@ -12,6 +12,7 @@
 //! Loops run over the updates in row-major order, which is the order in which the tensor IR applies them.
 
 use pullback_ir::{Binary, DType, Inst, Op, PadSpec, Scalar, ScatterKind, Value, WindowDims, WindowSpec};
+use pullback_optimize::fuse::stored_as;
 use smallvec::{SmallVec, smallvec};
 
 use super::buffers::{Location, Names};
@@ -89,9 +90,19 @@ impl Lowering<'_> {
             let mut target = self.target(self.whole(part), result)?;
             target.offset = start * target.strides[axis];
             start += extents[axis] as i64;
+            if self.is_there(part, &target) {
+                continue;
+            }
             boxes.push(Part::Box(PositionBox::new(extents, vec![target])));
         }
         Ok(boxes)
+    }
+
+    /// Whether a value was stored where it is to be stored.
+    fn is_there(&self, value: Value, target: &Target) -> bool {
+        let Location { buffer, offset } = &target.location;
+        let stored = self.buffers.get(stored_as(self.function, value));
+        stored.is_some_and(|at| at.buffer == *buffer && at.offset == offset.plus_constant(target.offset))
     }
 
     fn pad(&self, operand: Value, fill: Value, spec: &PadSpec, result: Value) -> Result<Vec<Part>, Error> {

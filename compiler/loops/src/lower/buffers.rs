@@ -5,7 +5,7 @@
 //! the place of that result itself. A reshape that is an alias shares its operand's place. What the function returns but no region stores
 //! there (a parameter, a constant, a value that may not overwrite what is still read) is copied at the end.
 //!
-//! What may share a place is decided in `reuse`.
+//! What may share a place is decided in `reuse`, what lies in a concatenation in `parts`.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -15,6 +15,7 @@ use pullback_ir::{DType, Function, Op, Value};
 use pullback_optimize::fuse::{Plan, Role, aliased, role};
 
 use super::layout::{axis_orders, row_strides};
+use super::parts::InPlace;
 use super::reuse::Reuse;
 use super::stacks::Stacked;
 use crate::error::Error;
@@ -128,6 +129,14 @@ impl Buffers {
             let mut results = results.into_iter().map(|position| places.results[position].clone());
             buffers.of[value] = results.next();
             buffers.also[value] = results.collect();
+        }
+        for InPlace { whole, parts, .. } in &reuse.in_place {
+            let head = reuse.heads[*whole].expand().unwrap_or(*whole);
+            let new = || Location::whole(names.buffer_for(function, program, *whole, Space::Arena(0)));
+            let Location { buffer, offset } = buffers.of[head].get_or_insert_with(new).clone();
+            for &(part, start) in parts {
+                buffers.of[part] = Some(Location { buffer, offset: offset.plus_constant(start as i64) });
+            }
         }
         for &inst in function.insts() {
             for &value in function.inst_results(inst) {

@@ -26,6 +26,7 @@ mod eval;
 mod indexing;
 mod layout;
 mod nest;
+mod parts;
 mod reduce;
 mod region;
 mod reuse;

@@ -20,12 +20,13 @@ use pullback_ir::{Function, Inst, Op, Value};
 use pullback_optimize::fuse::{FusionRegion, Nested, Plan, RegionKind, Role, role};
 
 use super::buffers::{Location, Places, root};
+use super::parts::InPlace;
 
 /// A read of memory by a region.
 #[derive(Clone, Copy)]
-struct Read {
+pub(super) struct Read {
     /// The value read, no alias.
-    root: Value,
+    pub(super) root: Value,
     /// How far behind element `i` of what the region stores the element lies that is read for it, if that is the same for all.
     ahead: Option<i64>,
     /// The operand, where the region's one operation reads it directly.
@@ -40,6 +41,8 @@ pub(super) struct Reuse {
     pub(super) results: BTreeMap<Value, Vec<usize>>,
     /// The values that are stored over what their own region reads.
     pub(super) replacing: EntitySet<Value>,
+    /// The parts that are stored in their concatenations.
+    pub(super) in_place: Vec<InPlace>,
 }
 
 impl Reuse {
@@ -50,10 +53,15 @@ impl Reuse {
         places: &Places,
         (orders, placed): (&Orders, &EntitySet<Value>),
     ) -> Self {
-        let analysis = Analysis::new(function, plan, (orders, placed));
+        let mut analysis = Analysis::new(function, plan, (orders, placed));
+        let in_place = analysis.parts_in_place();
+        for InPlace { whole, parts, begins } in &in_place {
+            analysis.begins[*whole] = Some(*begins);
+            analysis.parts.extend(parts.iter().map(|&(part, _)| part));
+        }
         let (heads, first, replacing) = analysis.chains(places);
         let results = analysis.results(places, &heads, &first);
-        Self { heads, results, replacing }
+        Self { heads, results, replacing, in_place }
     }
 }
 
@@ -63,17 +71,21 @@ pub(super) type Orders = SecondaryMap<Value, Vec<usize>>;
 /// From values to others.
 type Links = SecondaryMap<Value, PackedOption<Value>>;
 
-struct Analysis<'a> {
-    function: &'a Function,
-    plan: &'a Plan,
-    orders: &'a Orders,
-    placed: &'a EntitySet<Value>,
+/// What is known of a function's values before places are given.
+pub(super) struct Analysis<'a> {
+    pub(super) function: &'a Function,
+    pub(super) plan: &'a Plan,
+    pub(super) orders: &'a Orders,
+    pub(super) placed: &'a EntitySet<Value>,
     /// The reads of each region.
-    reads: Vec<Vec<Read>>,
+    pub(super) reads: Vec<Vec<Read>>,
     /// The last region that reads a value, and the region that stores it.
     last_read: SecondaryMap<Value, Option<usize>>,
-    stored_by: SecondaryMap<Value, Option<usize>>,
-    returned: EntitySet<Value>,
+    pub(super) stored_by: SecondaryMap<Value, Option<usize>>,
+    pub(super) returned: EntitySet<Value>,
+    /// What is stored as part of a concatenation, and from which region on there is a part in one.
+    parts: EntitySet<Value>,
+    begins: SecondaryMap<Value, Option<usize>>,
 }
 
 impl<'a> Analysis<'a> {
@@ -93,7 +105,8 @@ impl<'a> Analysis<'a> {
         }
         let mut returned = EntitySet::new();
         returned.extend(function.results().iter().map(|&result| root(function, result)));
-        Self { function, plan, orders, placed, reads, last_read, stored_by, returned }
+        let (parts, begins) = (EntitySet::new(), SecondaryMap::new());
+        Self { function, plan, orders, placed, reads, last_read, stored_by, returned, parts, begins }
     }
 
     /// The chains of updates: for each value in one its head, for each head the first value, and the values that replace all of another.
@@ -102,7 +115,7 @@ impl<'a> Analysis<'a> {
         let (mut heads, mut first) = (Links::new(), Links::new());
         for &inst in self.function.insts().iter().rev() {
             for (position, &value) in self.function.inst_results(inst).iter().enumerate() {
-                if self.placed.contains(value) {
+                if self.has_place(value) {
                     continue;
                 }
                 let head = heads[value].expand().unwrap_or(value);
@@ -113,7 +126,7 @@ impl<'a> Analysis<'a> {
                 };
                 let Some(operand) = updated.or_else(replaced) else { continue };
                 // A parameter is where the caller says; whether that is the head's place, `results` finds out.
-                if self.stored_by[operand].is_some() && heads[operand].is_none() && !self.placed.contains(operand) {
+                if self.stored_by[operand].is_some() && heads[operand].is_none() && !self.has_place(operand) {
                     heads[operand] = head.into();
                     first[head] = operand.into();
                     if updated.is_none() {
@@ -183,7 +196,7 @@ impl<'a> Analysis<'a> {
         for (position, &result) in self.function.results().iter().enumerate() {
             let value = root(self.function, result);
             // A value that is returned is not updated, so it is the head of its chain.
-            let is_free = heads[value].is_none() && !self.placed.contains(value);
+            let is_free = heads[value].is_none() && !self.has_place(value);
             let Some(region) = self.stored_by[value].filter(|_| is_free) else { continue };
             let begin = first[value].expand().unwrap_or(value);
             let begins = self.stored_by[begin].unwrap_or(region);
@@ -197,6 +210,11 @@ impl<'a> Analysis<'a> {
             }
         }
         found
+    }
+
+    /// Whether the place of a value is not to be changed.
+    fn has_place(&self, value: Value) -> bool {
+        self.placed.contains(value) || self.parts.contains(value)
     }
 
     /// Whether a value is complete only behind its tile group.
@@ -224,6 +242,9 @@ impl<'a> Analysis<'a> {
         };
         let params = self.function.params().iter().zip(&places.params);
         params.filter(meets).all(|(&param, at)| {
+            if let Some(begins) = self.begins[begin] {
+                return self.last_read[param].is_none_or(|last| last < begins) && !self.returned.contains(param);
+            }
             let read_behind = self.last_read[param].is_some_and(|last| last > region);
             if read_behind || self.returned.contains(param) || self.is_read_between_tiles(param, region) {
                 return false;

@@ -7,7 +7,8 @@
 //! iterations of what is inside, lanes, matrices (packed ones with all of their strips) and views included, stays within fewer than `|c|` positions: so an iteration has a block of its own.
 //!
 //! Blocks may also be columns, as in `64·p + 1024·row + column`. Terms of `r` with a factor of at least `|c|` are therefore taken modulo the greatest
-//! common divisor `d` of such factors. All blocks together have to stay within `d` positions then: so the position modulo `d` tells the iteration.
+//! common divisor `d` of such factors. All blocks together have to stay within `d` positions then: so the position modulo `d` tells the iteration. Distances between
+//! accesses are taken in the same way: those of arrays that lie one behind the other in a buffer, of each of which an iteration has a block.
 //!
 //! A loop with one iteration or none has nothing to meet. A parallel loop inside another keeps the rule as well, though one thread runs it. Buffers that are touched
 //! inside the loop and nowhere else hold nothing between iterations; those in the workers' own memory are exempt, those in the arena are not.
@@ -232,6 +233,12 @@ impl<'a> Touches<'a> {
             }
             let factors = self.terms(touch, &position).map(|(factor, _)| factor.abs());
             divisor = factors.filter(|&factor| factor >= apart).fold(divisor, gcd);
+        }
+        for touch in list {
+            let distance = centered(i128::from(touch.index.offset) - first.offset, divisor).abs();
+            if distance >= apart {
+                divisor = gcd(divisor, distance);
+            }
         }
         if apart == 0 {
             return list.iter().find(|touch| touch.stores).map(|touch| (touch, "all have the same positions".into()));

@@ -38,6 +38,7 @@ mod access;
 mod consumers;
 mod grouping;
 mod kinds;
+mod parts;
 mod regions;
 mod report;
 pub mod tiles;
@@ -49,6 +50,7 @@ use pullback_ir::{Function, Inst, Op, Shape, Value};
 
 pub use access::{Role, cost, dot_is_small, is_unit_reshape, role};
 pub use kinds::{Fusion, UnknownFusion};
+pub use parts::{parts_in_place, stored_as};
 pub use report::plan_to_string;
 pub use tiles::{Cutting, TileGroup, TileRole};
 

@@ -27,6 +27,11 @@ pub(crate) const IDEMPOTENT: &[Rule] =
 
 pub(crate) const ADD: &[Rule] = &[
     Rule { name: "add_zero", about: "x + -0.0 = x; x + 0 = x for integers and where x is never -0.0", apply: add_zero },
+    Rule {
+        name: "add_zero_to_sum",
+        about: "x + 0.0 = x for a sum or dot product x, of which it is one more term",
+        apply: add_zero_to_sum,
+    },
     Rule { name: "add_neg", about: "x + (-y) = x - y, (-x) + y = y - x", apply: add_neg },
     Rule {
         name: "add_neg_product",
@@ -215,6 +220,22 @@ fn add_zero(w: &mut Rewriter<'_>, _: &Op, args: &[Value]) -> Option<Value> {
     // -0.0 is the neutral element: 0.0 + -0.0 = 0.0 and -0.0 + -0.0 = -0.0. As an integer it is 0.
     let neutral = w.is_splat(y, -0.0) || (w.is_splat(y, 0.0) && is_never_minus_zero(w, x, 4));
     neutral.then_some(x)
+}
+
+/// Only the sign of a sum that is zero could change, and how sums are accumulated decides about that.
+fn add_zero_to_sum(w: &mut Rewriter<'_>, _: &Op, args: &[Value]) -> Option<Value> {
+    let (x, y) = pair(args)?;
+    let mut sum = x;
+    while let Some((_, operand)) = w.matching_one(sum, |op| is_view(op).then_some(())) {
+        sum = operand;
+    }
+    let is_sum = |op: &Op| matches!(op, Op::Dot(_) | Op::Reduce { kind: Reduction::Add, .. });
+    (w.is_splat(y, 0.0) && w.matching(sum, |op| is_sum(op).then_some(())).is_some()).then_some(x)
+}
+
+/// Whether the elements of a result are those of the operand.
+const fn is_view(op: &Op) -> bool {
+    matches!(op, Op::Reshape(_) | Op::Slice(_) | Op::Transpose(_) | Op::Broadcast(_) | Op::Reverse(_))
 }
 
 fn add_neg(w: &mut Rewriter<'_>, _: &Op, args: &[Value]) -> Option<Value> {

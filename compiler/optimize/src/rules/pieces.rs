@@ -41,6 +41,11 @@ pub(crate) const CONCATENATE: &[Rule] = &[
         about: "slices of x that follow each other = one slice of x; constants of one repeated element = one",
         apply: concatenate_of_neighbours,
     },
+    Rule {
+        name: "concatenate_of_rows",
+        about: "along the first axis, reshaped slices of x whose elements follow each other in x = one reshaped slice of x",
+        apply: concatenate_of_rows,
+    },
 ];
 
 fn slice_spec(op: &Op) -> Option<SliceSpec> {
@@ -278,6 +283,16 @@ fn concatenate_of_neighbours(w: &mut Rewriter<'_>, op: &Op, args: &[Value]) -> O
         [only] => Some(only),
         _ => (joined.len() < args.len()).then(|| w.emit(op.clone(), &joined)),
     }
+}
+
+fn concatenate_of_rows(w: &mut Rewriter<'_>, op: &Op, args: &[Value]) -> Option<Value> {
+    let Op::Concatenate { axis: 0 } = op else { return None };
+    let rows = w.joined_rows(args)?;
+    let of = w.ty(rows.of);
+    let spec = rows.slice(&of)?;
+    let shape = w.result_type(op, args)?.shape;
+    let part = w.emit(Op::Slice(Box::new(spec)), &[rows.of]);
+    Some(w.reshape(part, shape))
 }
 
 /// `concatenate x, y` along an axis where it is one slice or one constant.

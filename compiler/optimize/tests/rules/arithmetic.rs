@@ -1,7 +1,7 @@
 //! Sums, products, quotients, powers and extrema.
 
 use crate::Case;
-use crate::common::Compare::Exactly;
+use crate::common::Compare::{ButForZeroSigns, Exactly};
 
 pub(crate) const CASES: &[Case] = &[
     (
@@ -75,6 +75,18 @@ pub(crate) const CASES: &[Case] = &[
         Exactly,
         "(%x: f32) -> f32 { %z = constant 0.0 : f32 %a = add %x, %z : f32 %y = add %a, %z : f32 return %y }",
         "(%x: f32) -> f32 { %z = constant 0.0 : f32 %a = add %x, %z : f32 return %a }",
+    ),
+    (
+        "add_zero_to_sum",
+        ButForZeroSigns,
+        "(%x: f32[3,1], %y: f32[1,2]) -> f32[6] { %z = constant 0.0 : f32[6] %a = dot %x, %y, contract=[1]x[0] : f32[3,2] %b = reshape %a : f32[6] %c = add %z, %b : f32[6] return %c }",
+        "(%x: f32[3,1], %y: f32[1,2]) -> f32[6] { %a = dot %x, %y, contract=[1]x[0] : f32[3,2] %b = reshape %a : f32[6] return %b }",
+    ),
+    (
+        "add_zero_to_sum",
+        ButForZeroSigns,
+        "(%x: f32[3]) -> f32 { %z = constant 0.0 : f32 %a = reduce add %x, axes=[0] : f32 %c = add %a, %z : f32 return %c }",
+        "(%x: f32[3]) -> f32 { %a = reduce add %x, axes=[0] : f32 return %a }",
     ),
     (
         "add_neg",

@@ -76,4 +76,16 @@ pub(crate) const CASES: &[Case] = &[
         "(%x: f32[2]) -> f32[9] { %a = constant -0.0 : f32[3] %b = constant -0.0 : f32[4] %c = concatenate %x, %a, %b, axis=0 : f32[9] return %c }",
         "(%x: f32[2]) -> f32[9] { %a = constant -0.0 : f32[7] %c = concatenate %x, %a, axis=0 : f32[9] return %c }",
     ),
+    (
+        "concatenate_of_rows",
+        Exactly,
+        "(%x: f32[3,2,4]) -> f32[4,4] { %a = slice %x, start=[1,0,0], limit=[2,2,4] : f32[1,2,4] %b = slice %x, start=[2,0,0], limit=[3,2,4] : f32[1,2,4] %c = reshape %a : f32[2,4] %d = reshape %b : f32[2,4] %y = concatenate %c, %d, axis=0 : f32[4,4] return %y }",
+        "(%x: f32[3,2,4]) -> f32[4,4] { %a = slice %x, start=[1,0,0], limit=[3,2,4] : f32[2,2,4] %y = reshape %a : f32[4,4] return %y }",
+    ),
+    (
+        "concatenate_of_rows",
+        Exactly,
+        "(%x: f32[8]) -> f32[2,3] { %a = slice %x, start=[1], limit=[4] : f32[3] %b = slice %x, start=[4], limit=[7] : f32[3] %c = reshape %a : f32[1,3] %d = reshape %b : f32[1,3] %y = concatenate %c, %d, axis=0 : f32[2,3] return %y }",
+        "(%x: f32[8]) -> f32[2,3] { %a = slice %x, start=[1], limit=[7] : f32[6] %y = reshape %a : f32[2,3] return %y }",
+    ),
 ];

@@ -9,6 +9,7 @@ use cranelift_entity::EntitySet;
 use pullback_ir::{Function, Inst, Op, Value};
 
 use super::super::access::{Role, role};
+use super::super::parts::parts_in_place;
 use super::super::{FusionRegion, RegionKind};
 use super::TileRole;
 use super::motion::{Read, folded_extents, reads, roots};
@@ -26,6 +27,8 @@ pub(super) struct Facts {
     pub(super) spread_view: Option<Value>,
     /// How large the matrices are that it multiplies, if it is a contraction for the packed kernel.
     pub(super) product: Option<Product>,
+    /// Whether it is a concatenation most of which is stored by others where it lies.
+    pub(super) is_in_place: bool,
     /// The extents of its domain.
     pub(super) extents: Vec<usize>,
     /// For each axis of the domain, then for each number that can be folded, how what it reads moves.
@@ -50,7 +53,11 @@ impl Facts {
         let extents = region.domain.extents();
         let moves = vec![OnceCell::new(); extents.len() + folds.len()];
         let product = Product::of(function, region);
-        Self { reads: values, roots, folds, spread_view, product, extents, moves }
+        let is_in_place = match region.kind {
+            RegionKind::Assemble(inst) => !parts_in_place(function, stored, inst).is_empty(),
+            RegionKind::Loop | RegionKind::Contraction(_) | RegionKind::Control(_) => false,
+        };
+        Self { reads: values, roots, folds, spread_view, product, is_in_place, extents, moves }
     }
 
     /// For each value that the region reads, in order, its axis along a dimension over which the region runs like that; none if it is read at several places. `None` if the region cannot run

@@ -130,7 +130,7 @@ impl<'a> Former<'a> {
     /// The way to cut a seed that saves the most, with all that joins; `None` if it had better be a region by itself.
     fn best(&self, seed: usize, waiting: &VecDeque<Item>, reach: &mut Reach) -> Option<Draft> {
         let own_work = work(self.function, &self.regions[seed]);
-        if own_work < self.cutting.parallel_work / 16 || !self.is_wanted(seed) {
+        if own_work < self.cutting.parallel_work / 16 || !self.is_wanted(seed) || self.facts[seed].is_in_place {
             return None;
         }
         let mut best: Option<(usize, Draft)> = None;
@@ -315,7 +315,8 @@ impl<'a> Former<'a> {
     pub(super) fn fitting(&self, draft: &Draft, region: usize) -> Result<Fitting, Option<&'static str>> {
         let data = &self.regions[region];
         let at_hand = |value: &Value| draft.axes.contains_key(value) || draft.shared.contains_key(value);
-        if !self.is_wanted(region) || !self.facts[region].reads.iter().any(at_hand) {
+        let Facts { is_in_place, ref reads, .. } = self.facts[region];
+        if !self.is_wanted(region) || is_in_place || !reads.iter().any(at_hand) {
             return Err(None);
         }
         let roles = self.roles(draft, region).ok_or(None)?;
