@@ -233,7 +233,7 @@ fn without_calls(module: &Verified<Module>, func: FuncId) -> Result<Function, Er
     let function = function.map_err(|error| Error::Limit(error.message))?;
     let function = pullback_optimize::passes::inline_regions(module, &function);
     let function = function.map_err(|error| Error::Bug(error.to_string()))?;
-    Ok(pullback_optimize::passes::expand_operations(module, &function)?)
+    Ok(pullback_optimize::passes::expand_operations(module, &function)?.into_owned())
 }
 
 /// A function without calls and how it is fused, with so much computed again that it keeps to the budget of memory, if there is one.

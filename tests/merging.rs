@@ -2,7 +2,7 @@
 //!
 //! The interpreter says what a program computes, in `f64` to a few roundings, before and after optimisation; machine code computes the same, cut finely or not, with the
 //! same bits on any number of threads.
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 #[path = "support/rng.rs"]
 #[allow(dead_code, reason = "shared with suites that use more of it")]

@@ -339,7 +339,7 @@ fn check_seed(seed: u64, case: &Case) -> Result<Counts, String> {
 /// Whether the results depend on a loop that iterates.
 fn has_loop(case: &Case) -> bool {
     let case = case.inlined();
-    let live = (ELIMINATE_DEAD_CODE.run)(&case.module, case.function()).unwrap();
+    let live = (ELIMINATE_DEAD_CODE.run)(&case.module, case.function()).unwrap().into_owned();
     live.all_insts().iter().any(|&inst| match live.op(inst) {
         Op::Scan(spec) => spec.length > 0,
         Op::While(spec) => spec.bound != Some(0),
@@ -504,7 +504,7 @@ fn gradients_of_networks_do_little_more_work_fused() {
 fn run_pass(case: &Case, pass: &Pass) -> Result<Vec<Array>, String> {
     let function = (pass.run)(&case.module, case.function()).map_err(|error| error.to_string())?;
     let mut module = (*case.module).clone();
-    module.replace(case.func, function);
+    module.replace(case.func, function.into_owned());
     let module = pullback_ir::verify(module).map_err(|errors| errors.to_string())?;
     pullback_interp::evaluate(&module, case.func, &case.inputs).map_err(|error| error.to_string())
 }

@@ -76,7 +76,7 @@ fn streamed(module: &Verified<Module>, id: FuncId) -> Streamed {
     let optimized = optimize(module, id).unwrap().module;
     let function = stream_values(&optimized, optimized.function(id), &LIMITS).unwrap();
     let mut streamed = Module::clone(&optimized);
-    streamed.replace(id, function);
+    streamed.replace(id, function.into_owned());
     let streamed = verify(streamed).unwrap_or_else(|errors| panic!("{errors}"));
     // What is left over by the pass is removed by others.
     let module = optimize(&streamed, id).unwrap().module;

@@ -33,5 +33,5 @@ pub mod rewriter;
 mod rows;
 pub mod rules;
 
-pub use pass::{Error, Pass};
+pub use pass::{Changed, Error, Pass};
 pub use pipeline::{DEFAULT, Limit, Optimized, PipelineOptions, Stop, find_pass, optimize, run_pipeline};

@@ -1,5 +1,6 @@
 //! What a pass is, and how it fails.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use pullback_ir::{Function, Module, Verified};
@@ -7,7 +8,7 @@ use pullback_ir::{Function, Module, Verified};
 /// A transformation of one function, as a value.
 ///
 /// `run` takes the module for the callees of the function and the function itself, which need not be one of the
-/// module's. It returns a new function of the same name, parameters and result types.
+/// module's. It returns a new function of the same name, parameters and result types, or the function it was given if there is nothing to change.
 pub struct Pass {
     /// The name: a verb, also the name of flags, dumps and timing rows.
     pub name: &'static str,
@@ -18,8 +19,11 @@ pub struct Pass {
     /// Whether it waits until the passes before it in the list have nothing left to change: what it makes hides from them what they look for.
     pub waits: bool,
     /// The transformation.
-    pub run: fn(&Verified<Module>, &Function) -> Result<Function, Error>,
+    pub run: for<'f> fn(&Verified<Module>, &'f Function) -> Result<Changed<'f>, Error>,
 }
+
+/// What a pass makes of a function: the function itself, borrowed, if it changes nothing.
+pub type Changed<'f> = Cow<'f, Function>;
 
 impl fmt::Debug for Pass {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -9,13 +9,12 @@
 //! pass may change. If the check at the end fails, the pipeline runs again
 //! with verification after every pass, to name the pass that is to blame.
 
-use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use pullback_ir::{FuncId, Function, Module, Verified, verify};
 
 use crate::equality::same_function;
-use crate::pass::{Error, Pass};
+use crate::pass::{Changed, Error, Pass};
 use crate::passes::{
     ASSEMBLE_SUMS, CHANNELS_LAST, ELIMINATE_COMMON_SUBEXPRESSIONS, ELIMINATE_DEAD_CODE, EXPAND_OPERATIONS,
     FOLD_CONSTANTS, HOIST_INVARIANTS, INLINE_CALLS, INLINE_REGIONS, MERGE_PRODUCTS, NARROW_VALUES, SIMPLIFY_ALGEBRA,
@@ -137,7 +136,7 @@ pub fn run_pipeline(
         return Err(Error::UnknownFunction);
     }
     let end = first_round_end(pipeline, options.limit)?;
-    let mut current = Cow::Borrowed(module.function(func));
+    let mut current = Changed::Borrowed(module.function(func));
     let (mut rounds, mut stop) = (0, Stop::Rounds);
     // Passes in a row that changed nothing: if those are all there are, each has seen the function as it is.
     let mut idle = 0;
@@ -154,7 +153,7 @@ pub fn run_pipeline(
             }
             let after = run_pass(module, func, pass, &current, options.verify_between, observer)?;
             idle = if after.as_ref().is_none_or(|after| same_function(&current, after)) { idle + 1 } else { 0 };
-            current = after.map_or(current, Cow::Owned);
+            current = after.map_or(current, Changed::Owned);
             if end.is_none() && idle >= pipeline.len() && !waiting {
                 break;
             }
@@ -213,6 +212,7 @@ fn run_pass(
     }
     let after = (pass.run)(module, before)?;
     observer(pass, before, &after, start.elapsed());
+    let Changed::Owned(after) = after else { return Ok(None) };
     if verify_after {
         if !same_types(before, &after) {
             return Err(Error::bug(pass.name, CHANGED_TYPES));

@@ -3,50 +3,56 @@
 //! Regions are closed, so a pass that is right for functions is right for them. A pass that works on one level says so by
 //! [`at_every_level`]; those that move things between levels walk by themselves and use the parts.
 
+use std::collections::BTreeMap;
+
 use pullback_ir::rewrite::{ValueMap, copy_inst, copy_params, map_results};
 use pullback_ir::{Builder, Function, Inst, Module, Verified};
 
-use crate::equality::same_function;
-use crate::pass::Error;
+use crate::pass::{Changed, Error};
 
 /// What a pass does to one level.
-pub(crate) type Change<'a> = dyn FnMut(&Function) -> Result<Function, Error> + 'a;
+pub(crate) type Change<'a> = dyn for<'f> FnMut(&'f Function) -> Result<Changed<'f>, Error> + 'a;
 
 /// Applies `change`, on behalf of a pass, to the regions of a function at any depth, innermost first, then to the function itself.
 ///
 /// # Errors
 /// Those of `change`.
-pub(crate) fn at_every_level(
+pub(crate) fn at_every_level<'f>(
     pass: &'static str,
     module: &Verified<Module>,
-    function: &Function,
+    function: &'f Function,
     change: &mut Change<'_>,
-) -> Result<Function, Error> {
-    if !has_regions(function) {
+) -> Result<Changed<'f>, Error> {
+    let mut changed: BTreeMap<Inst, Vec<Function>> = BTreeMap::new();
+    for &inst in function.insts().iter().filter(|&&inst| !function.inst_regions(inst).is_empty()) {
+        let before = function.region_functions(inst);
+        let mut after = Vec::with_capacity(before.len());
+        for region in &before {
+            after.push(at_every_level(pass, module, region, change)?);
+        }
+        if after.iter().any(|region| matches!(region, Changed::Owned(_))) {
+            changed.insert(inst, after.into_iter().map(Changed::into_owned).collect());
+        }
+    }
+    if changed.is_empty() {
         return change(function);
     }
     let b = Builder::new(module, &function.name);
     let mut map = ValueMap::new();
     copy_params(&b, function, &mut map);
-    let mut changed = false;
     for &inst in function.insts() {
-        let before = function.region_functions(inst);
-        if before.is_empty() {
-            copy_inst(&b, function, inst, &mut map);
-            continue;
+        match changed.get(&inst) {
+            Some(regions) => copy_with(&b, function, inst, regions, &mut map),
+            None => copy_inst(&b, function, inst, &mut map),
         }
-        let mut after = Vec::with_capacity(before.len());
-        for region in &before {
-            after.push(at_every_level(pass, module, region, change)?);
-        }
-        changed |= !before.iter().zip(&after).all(|(before, after)| same_function(before, after));
-        copy_with(&b, function, inst, &after, &mut map);
-    }
-    if !changed {
-        return change(function);
     }
     let results = map.expect_all(&b, function.results());
-    change(&b.finish(&results).map_err(|error| Error::bug(pass, error))?)
+    let function = b.finish(&results).map_err(|error| Error::bug(pass, error))?;
+    let after = match change(&function)? {
+        Changed::Owned(after) => Some(after),
+        Changed::Borrowed(_) => None,
+    };
+    Ok(Changed::Owned(after.unwrap_or(function)))
 }
 
 /// Appends a copy of `inst` with these regions in the place of its own.

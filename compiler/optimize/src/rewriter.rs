@@ -24,7 +24,7 @@ use pullback_ir::{
 };
 use smallvec::SmallVec;
 
-use crate::pass::Error;
+use crate::pass::{Changed, Error};
 use crate::regions::at_every_level;
 use crate::rows::Rows;
 
@@ -62,9 +62,9 @@ pub enum RewriteStop {
 
 /// The outcome of a walk.
 #[derive(Debug)]
-pub struct Rewritten {
-    /// The new function.
-    pub function: Function,
+pub struct Rewritten<'f> {
+    /// The new function, the old one if no rule applied.
+    pub function: Changed<'f>,
     /// How often each rule applied, by name; rules that did not apply are absent.
     pub counts: BTreeMap<&'static str, usize>,
     /// Why the walk ended.
@@ -75,12 +75,12 @@ pub struct Rewritten {
 ///
 /// # Errors
 /// If a rule emits an instruction that does not type, which is a bug in it.
-pub fn rewrite(
+pub fn rewrite<'f>(
     pass: &'static str,
     module: &Verified<Module>,
-    function: &Function,
+    function: &'f Function,
     table: RuleTable,
-) -> Result<Rewritten, Error> {
+) -> Result<Rewritten<'f>, Error> {
     let mut counts = BTreeMap::new();
     let (mut stop, mut evaluation_left) = (RewriteStop::Complete, MAX_EVALUATED);
     let function = at_every_level(pass, module, function, &mut |level| {
@@ -97,13 +97,13 @@ pub fn rewrite(
 }
 
 /// As [`rewrite`], without regions. What it evaluates is taken from `evaluation_left`.
-fn rewrite_level(
+fn rewrite_level<'f>(
     pass: &'static str,
     module: &Verified<Module>,
-    function: &Function,
+    function: &'f Function,
     table: RuleTable,
     evaluation_left: &mut usize,
-) -> Result<Rewritten, Error> {
+) -> Result<Rewritten<'f>, Error> {
     let b = Builder::new(module, &function.name);
     let mut map = ValueMap::new();
     copy_params(&b, function, &mut map);
@@ -136,9 +136,12 @@ fn rewrite_level(
     }
     *evaluation_left = w.evaluation_left;
     let (counts, stop) = (w.counts, w.stop);
+    if counts.is_empty() && !b.has_failed() {
+        return Ok(Rewritten { function: Changed::Borrowed(function), counts, stop });
+    }
     let results = map.expect_all(&b, function.results());
     let function = b.finish(&results).map_err(|error| Error::bug(pass, error))?;
-    Ok(Rewritten { function, counts, stop })
+    Ok(Rewritten { function: Changed::Owned(function), counts, stop })
 }
 
 /// How often each value is used, as an operand or a result of the function.

@@ -11,7 +11,7 @@ use pullback_optimize::passes::CHANNELS_LAST;
 /// The program after the pass, which has to compute the same; as a whole pipeline does.
 fn turned(what: &str, program: &str) -> (Verified<Module>, FuncId, String) {
     let (module, id) = function(program);
-    let after = with(&module, id, (CHANNELS_LAST.run)(&module, module.function(id)).unwrap());
+    let after = with(&module, id, (CHANNELS_LAST.run)(&module, module.function(id)).unwrap().into_owned());
     assert_agree(what, &module, &after, id, Compare::OnWholeNumbers);
     assert_agree(what, &module, &optimize(&module, id).unwrap().module, id, Compare::OnWholeNumbers);
     let shown = text(&after, after.function(id));
@@ -103,7 +103,7 @@ fn the_gradient_of_a_kernel_reads_both_images_with_features_last() {
 fn convolutions_in_groups_of_few_features_or_with_features_last_stay() {
     let same = |what: &str, program: &str| {
         let (module, id) = function(program);
-        let after = (CHANNELS_LAST.run)(&module, module.function(id)).unwrap();
+        let after = (CHANNELS_LAST.run)(&module, module.function(id)).unwrap().into_owned();
         assert_eq!(text(&module, &after), text(&module, module.function(id)), "{what}");
     };
     same(

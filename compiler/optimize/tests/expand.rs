@@ -36,7 +36,7 @@ fn is_composition(op: &Op) -> bool {
 /// may differ.
 fn check(module: &Verified<Module>, id: FuncId, inputs: &[Vec<Array>], zeros: bool) {
     let function = module.function(id);
-    let expanded = with(module, id, expand_operations(module, function).unwrap());
+    let expanded = with(module, id, expand_operations(module, function).unwrap().into_owned());
     let optimized = optimize(module, id).unwrap().module;
     let agree = |p: Scalar, q: Scalar| {
         let (a, b) = (p.to_f64(), q.to_f64());
@@ -299,7 +299,7 @@ fn numbers_beyond_32_bits_count_on_in_the_second_word() {
         let bits = b.emit(Op::RandomBits(Box::new(ty)), &[key[0]]);
         vec![b.slice(bits, &[1, (1 << 31) - 1], &[3, 1 << 31], &[1, 1])]
     });
-    let expanded = with(&module, id, expand_operations(&module, module.function(id)).unwrap());
+    let expanded = with(&module, id, expand_operations(&module, module.function(id)).unwrap().into_owned());
     let shown = text(&expanded, expanded.function(id));
     assert!(shown.contains("shift_right_logical") && shown.contains("i64[3,2147483648]"), "{shown}");
 }

@@ -211,7 +211,7 @@ fn every_pass_keeps_the_values_of_random_loops_and_branches() {
         let before = program(seed);
         let id = before.find("f").unwrap();
         for pass in ALL {
-            let after = with(&before, id, (pass.run)(&before, before.function(id)).unwrap());
+            let after = with(&before, id, (pass.run)(&before, before.function(id)).unwrap().into_owned());
             assert_agree_on(&format!("{}, seed {seed}", pass.name), &before, &after, id, Compare::Exactly, 37);
         }
     }

@@ -521,7 +521,7 @@ fn unique_names(program: &str) -> String {
 fn every_case_becomes_what_is_expected() {
     for (what, pass, before, after) in cases() {
         let (module, id) = read(before);
-        let found = (pass.run)(&module, module.function(id)).unwrap();
+        let found = (pass.run)(&module, module.function(id)).unwrap().into_owned();
         let found = live(&module, &found);
         let (expected, expected_id) = read(after);
         assert_same(&format!("{what}, by {}", pass.name), &found, &expected, expected_id);
@@ -533,7 +533,7 @@ fn every_pass_keeps_the_values_of_every_case() {
     for (what, _, before, _) in cases() {
         let (module, id) = read(before);
         for pass in DEFAULT {
-            let after = with(&module, id, (pass.run)(&module, module.function(id)).unwrap());
+            let after = with(&module, id, (pass.run)(&module, module.function(id)).unwrap().into_owned());
             // Mistakes in names and types of regions are found when the text is read again.
             let again = common::module(&after.to_string());
             assert_agree_on(&format!("{what}, by {}", pass.name), &module, &again, id, Compare::ButForZeroSigns, 7);
@@ -570,7 +570,7 @@ fn calls_in_regions_are_inlined() {
            return %a }",
     );
     let id = module.find("f").unwrap();
-    let after = with(&module, id, (INLINE_CALLS.run)(&module, module.function(id)).unwrap());
+    let after = with(&module, id, (INLINE_CALLS.run)(&module, module.function(id)).unwrap().into_owned());
     assert!(!text(&after, after.function(id)).contains("call"), "{}", text(&after, after.function(id)));
     assert_agree_on("inlined", &module, &after, id, Compare::Exactly, 7);
 }

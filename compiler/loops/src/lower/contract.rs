@@ -6,7 +6,8 @@
 
 use std::collections::BTreeMap;
 
-use pullback_ir::{DotDims, Function, Inst, Op, Scalar};
+use pullback_ir::{DotDims, Function, Inst, Op, Scalar, Value};
+use pullback_optimize::fuse::is_unit_reshape;
 
 use super::buffers::{Buffers, Location};
 use super::bug;
@@ -23,7 +24,7 @@ struct Axis {
     strides: [i64; 3],
 }
 
-/// The statements of the contraction `inst`, whose operands and result are in memory.
+/// The statements of the contraction `inst`, whose result is in memory, and whose operands are or are slices of what is.
 pub(super) fn lower(
     function: &Function,
     buffers: &Buffers,
@@ -36,8 +37,9 @@ pub(super) fn lower(
         return Err(bug(function, inst, "is not a contraction"));
     };
     let in_memory =
-        |value| buffers.get(value).cloned().ok_or_else(|| bug(function, inst, "an operand is not in memory"));
-    let mut operands = [in_memory(lhs)?, in_memory(rhs)?, in_memory(out)?];
+        |value| place_of(function, buffers, value).ok_or_else(|| bug(function, inst, "an operand is not in memory"));
+    let [(x_place, xs), (y_place, ys), (out_place, os)] = [in_memory(lhs)?, in_memory(rhs)?, in_memory(out)?];
+    let mut operands = [x_place, y_place, out_place];
     let total = block.and_then(|block| block.totals.get(&out));
     if let Some(total) = total {
         operands[2] = total.location.clone();
@@ -47,7 +49,6 @@ pub(super) fn lower(
         return Ok(Vec::new());
     }
     let (x, y) = (function.ty(lhs), function.ty(rhs));
-    let [xs, ys, os] = [lhs, rhs, out].map(|value| buffers.strides(function, value));
     let (x_cuts, y_cuts) = cuts(dims, x.rank(), y.rank(), block);
     for (location, cuts, strides) in [(0, &x_cuts, &xs), (1, &y_cuts, &ys)] {
         for (&axis, cut) in cuts {
@@ -89,6 +90,32 @@ pub(super) fn lower(
     let call = Call { operands, dtype: ty.dtype, m, n, k };
     stmts.push(call.nested(&loops, accumulate, program));
     Ok(stmts)
+}
+
+/// Where the elements of a value are and how far its axes move: those of what it is slices of, if it is not in memory itself.
+fn place_of(function: &Function, buffers: &Buffers, value: Value) -> Option<(Location, Vec<i64>)> {
+    if let Some(location) = buffers.get(value) {
+        return Some((location.clone(), buffers.strides(function, value)));
+    }
+    let inst = function.def_inst(value)?;
+    let &operand = function.args(inst).first()?;
+    let (mut location, mut strides) = place_of(function, buffers, operand)?;
+    match function.op(inst) {
+        Op::Slice(spec) => {
+            for (axis, stride) in strides.iter_mut().enumerate() {
+                location.offset = location.offset.plus_constant(spec.start[axis] as i64 * *stride);
+                *stride *= spec.stride[axis] as i64;
+            }
+            Some((location, strides))
+        }
+        Op::Reshape(shape) if is_unit_reshape(&function.ty(operand).shape, shape) => {
+            let extents = function.ty(operand).shape.extents();
+            let mut long = extents.iter().zip(&strides).filter(|(extent, _)| **extent != 1).map(|(_, &stride)| stride);
+            let strides = shape.extents().into_iter().map(|extent| if extent == 1 { Some(0) } else { long.next() });
+            Some((location, strides.collect::<Option<_>>()?))
+        }
+        _ => None,
+    }
 }
 
 struct Call {

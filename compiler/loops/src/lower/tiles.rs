@@ -107,7 +107,16 @@ impl Tiling {
         let contracts = regions.iter().any(|region| matches!(region.kind, RegionKind::Contraction(_)));
         let tile_bytes = if contracts { plan.cutting.contraction_tile } else { plan.cutting.tile };
         let accumulates = group.axes.values().any(|axes| axes.iter().any(Option::is_none));
-        let dims = tile_segments(&group.extents, group.position_bytes, tile_bytes, accumulates);
+        let is_last = |dim: usize| {
+            let mut roles = group.roles.iter().zip(regions).map(|(roles, region)| (roles[dim], region.domain.rank()));
+            roles.any(|(role, rank)| match role {
+                TileRole::Axis(axis) => axis + 1 == rank,
+                TileRole::Folded(_) => true,
+            })
+        };
+        let extents: Vec<(usize, bool)> =
+            group.extents.iter().enumerate().map(|(dim, &extent)| (extent, is_last(dim))).collect();
+        let dims = tile_segments(&extents, group.position_bytes, tile_bytes, accumulates);
         let tiles: Vec<usize> =
             dims.iter().map(|segments| segments.iter().map(|segment| segment.tile).max().unwrap_or(1)).collect();
         let blocks = group.axes.iter().filter(|&(&value, _)| group.local.contains(value));

@@ -82,6 +82,27 @@ pub fn role(function: &Function, inst: Inst) -> Role {
     }
 }
 
+/// The value that a contraction reads in the place of an operand that is slices of it, and unit axes more or less: any strides will do. Only what is in memory whatever reads
+/// it; of anything else the slice is less to store.
+#[must_use]
+pub fn viewed(function: &Function, operand: Value) -> Option<Value> {
+    let (mut value, mut is_slice) = (operand, false);
+    while let Some(inst) = function.def_inst(value) {
+        let &[x] = function.args(inst) else { break };
+        match function.op(inst) {
+            Op::Slice(_) => is_slice = true,
+            Op::Reshape(shape) if is_unit_reshape(&function.ty(x).shape, shape) => {}
+            _ => break,
+        }
+        value = x;
+    }
+    let in_memory = function.def_inst(value).is_none_or(|inst| match role(function, inst) {
+        Role::Assembling | Role::Contraction | Role::Array | Role::Control | Role::Alias => true,
+        Role::Free | Role::Elementwise | Role::Reducing | Role::Gathering | Role::Call => false,
+    });
+    (is_slice && in_memory).then_some(value)
+}
+
 /// Whether a reshape only adds or removes axes of extent 1, so that every position maps to one by axes.
 #[must_use]
 pub fn is_unit_reshape(from: &Shape, to: &Shape) -> bool {

@@ -6,7 +6,7 @@ use cranelift_entity::packed_option::PackedOption;
 use cranelift_entity::{EntitySet, SecondaryMap};
 use pullback_ir::{Function, Inst, Op, Origin, Shape, Value};
 
-use super::access::{Role, cost, reads_memory, role, wants_own_loop};
+use super::access::{Role, cost, reads_memory, role, viewed, wants_own_loop};
 use super::consumers::{Consumer, Place, Places, Site, Sites};
 use super::regions::{Group, Regions};
 use super::{Decision, FuseOptions, Fusion, MAX_MEMBERS, Plan, RegionKind, Uses, Verdict, result};
@@ -324,7 +324,8 @@ impl<'a> Grouping<'a> {
     fn is_demanded(&self, value: Value) -> bool {
         self.uses.returned.contains(value)
             || self.uses.by[value].iter().any(|&user| match role(self.function, user) {
-                Role::Alias | Role::Contraction | Role::Control => self.is_live(user),
+                Role::Alias | Role::Control => self.is_live(user),
+                Role::Contraction => self.is_live(user) && viewed(self.function, value).is_none(),
                 Role::Assembling => self.is_live(user) && reads_memory(self.function, user, value),
                 Role::Free | Role::Elementwise | Role::Gathering | Role::Reducing | Role::Array | Role::Call => false,
             })

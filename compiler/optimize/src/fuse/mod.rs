@@ -15,7 +15,7 @@
 //! * *alias*: any other reshape: the operand's memory under another shape;
 //! * *assembling*: a result written in parts, such as a pad, an update or a scatter, with what its parts are made of; or by a routine of the runtime, whose
 //!   operands are in memory;
-//! * *alone*: a large contraction, a constant array;
+//! * *alone*: a large contraction, which reads slices of what is in memory where they lie ([`viewed`]); a constant array;
 //! * *control*: a loop or branch. Its operands and results are in memory; its regions are functions with plans of their own ([`Plan::nested`]).
 //!
 //! Rules, applied to the instructions from last to first, so that all consumers of a value are placed before it:
@@ -31,7 +31,7 @@
 //! grows with the number of instructions.
 //!
 //! Invariants of a plan: every value that another region, a contraction or the caller reads is an output of exactly one region (or a parameter,
-//! a constant, an alias); regions are in an order in which every read follows its write; a region has at most [`MAX_MEMBERS`] members.
+//! a constant, an alias, slices of one of these); regions are in an order in which every read follows its write; a region has at most [`MAX_MEMBERS`] members.
 //! Every decision is recorded with its reason ([`Decision`]). How far all this goes, [`Fusion`] says.
 
 mod access;
@@ -48,7 +48,7 @@ use std::collections::BTreeMap;
 use cranelift_entity::{EntitySet, SecondaryMap};
 use pullback_ir::{Function, Inst, Op, Shape, Value};
 
-pub use access::{Role, cost, dot_is_small, is_unit_reshape, role};
+pub use access::{Role, cost, dot_is_small, is_unit_reshape, role, viewed};
 pub use kinds::{Fusion, UnknownFusion};
 pub use parts::{parts_in_place, stored_as};
 pub use report::plan_to_string;

@@ -24,7 +24,7 @@ use pullback_ir::{Binary, Builder, Function, Inst, Literal, Module, Op, Scalar, 
 
 use self::plan::Plan;
 use self::sum::{Sum, Uses};
-use crate::pass::{Error, Pass};
+use crate::pass::{Changed, Error, Pass};
 use crate::passes::part::Part;
 use crate::regions::at_every_level;
 
@@ -37,14 +37,14 @@ pub static ASSEMBLE_SUMS: Pass = Pass {
     run,
 };
 
-fn run(module: &Verified<Module>, function: &Function) -> Result<Function, Error> {
+fn run<'f>(module: &Verified<Module>, function: &'f Function) -> Result<Changed<'f>, Error> {
     at_every_level(ASSEMBLE_SUMS.name, module, function, &mut |level| run_level(module, level))
 }
 
-fn run_level(module: &Verified<Module>, function: &Function) -> Result<Function, Error> {
+fn run_level<'f>(module: &Verified<Module>, function: &'f Function) -> Result<Changed<'f>, Error> {
     let (sums, inner) = sums(function);
     if sums.is_empty() {
-        return Ok(function.clone());
+        return Ok(Changed::Borrowed(function));
     }
     let b = Builder::new(module, &function.name);
     let mut map = ValueMap::new();
@@ -59,7 +59,7 @@ fn run_level(module: &Verified<Module>, function: &Function) -> Result<Function,
         }
     }
     let results = map.expect_all(&b, function.results());
-    b.finish(&results).map_err(|error| Error::bug(ASSEMBLE_SUMS.name, error))
+    b.finish(&results).map(Changed::Owned).map_err(|error| Error::bug(ASSEMBLE_SUMS.name, error))
 }
 
 type Sums = BTreeMap<Inst, (Sum, Plan)>;

@@ -20,7 +20,7 @@ use pullback_ir::op::{BroadcastSpec, ConvSpec, PadSpec, PoolSpec, WindowSpec};
 use pullback_ir::rewrite::{ValueMap, copy_inst, copy_params, map_results};
 use pullback_ir::{Builder, Function, Inst, Literal, Module, Op, Shape, Value, Verified};
 
-use crate::pass::{Error, Pass};
+use crate::pass::{Changed, Error, Pass};
 use crate::regions::at_every_level;
 use crate::rules::views::{inverse, is_increasing, picked};
 
@@ -47,14 +47,14 @@ const MIN_PLACES: usize = 64;
 /// The order of a value's axes: axis `i` of what is computed is axis `layout[i]` of the value.
 type Layout = Vec<usize>;
 
-fn run(module: &Verified<Module>, function: &Function) -> Result<Function, Error> {
+fn run<'f>(module: &Verified<Module>, function: &'f Function) -> Result<Changed<'f>, Error> {
     at_every_level(CHANNELS_LAST.name, module, function, &mut |level| run_level(module, level))
 }
 
-fn run_level(module: &Verified<Module>, function: &Function) -> Result<Function, Error> {
+fn run_level<'f>(module: &Verified<Module>, function: &'f Function) -> Result<Changed<'f>, Error> {
     let begins = |&inst: &Inst| matches!(function.op(inst), Op::Conv(spec) if turns(function, inst, spec, MIN_PLACES));
     if !function.insts().iter().any(begins) {
-        return Ok(function.clone());
+        return Ok(Changed::Borrowed(function));
     }
     let b = Builder::new(module, &function.name);
     let mut images = Images { b: &b, function, plain: ValueMap::new(), turned: SecondaryMap::new() };
@@ -64,7 +64,7 @@ fn run_level(module: &Verified<Module>, function: &Function) -> Result<Function,
         images.copy(inst);
     }
     let results: Vec<Value> = function.results().iter().map(|&result| images.plain(result)).collect();
-    b.finish(&results).map_err(|error| Error::bug(CHANNELS_LAST.name, error))
+    b.finish(&results).map(Changed::Owned).map_err(|error| Error::bug(CHANNELS_LAST.name, error))
 }
 
 /// Whether the result of a convolution, if it has so many places, is computed with its features last and remembered so.

@@ -21,7 +21,7 @@ use pullback_ir::{Binary, Builder, Comparison, Function, Inst, Module, Op, Value
 use smallvec::SmallVec;
 
 use crate::equality::same_regions;
-use crate::pass::{Error, Pass};
+use crate::pass::{Changed, Error, Pass};
 use crate::regions::at_every_level;
 use crate::rules::logic::mirrored;
 
@@ -34,14 +34,14 @@ pub static ELIMINATE_COMMON_SUBEXPRESSIONS: Pass = Pass {
     run,
 };
 
-fn run(module: &Verified<Module>, function: &Function) -> Result<Function, Error> {
+fn run<'f>(module: &Verified<Module>, function: &'f Function) -> Result<Changed<'f>, Error> {
     at_every_level(ELIMINATE_COMMON_SUBEXPRESSIONS.name, module, function, &mut |level| run_level(module, level))
 }
 
-fn run_level(module: &Verified<Module>, function: &Function) -> Result<Function, Error> {
+fn run_level<'f>(module: &Verified<Module>, function: &'f Function) -> Result<Changed<'f>, Error> {
     let first = first_alike(function);
     if function.insts().iter().all(|&inst| first[inst].is_none()) {
-        return Ok(function.clone());
+        return Ok(Changed::Borrowed(function));
     }
     let b = Builder::new(module, &function.name);
     let mut map = ValueMap::new();
@@ -56,7 +56,7 @@ fn run_level(module: &Verified<Module>, function: &Function) -> Result<Function,
         }
     }
     let results = map.expect_all(&b, function.results());
-    b.finish(&results).map_err(|error| Error::bug(ELIMINATE_COMMON_SUBEXPRESSIONS.name, error))
+    b.finish(&results).map(Changed::Owned).map_err(|error| Error::bug(ELIMINATE_COMMON_SUBEXPRESSIONS.name, error))
 }
 
 /// For each instruction the first one before it that computes the same, if any.

@@ -18,7 +18,7 @@ use pullback_ir::function::ValueDef;
 use pullback_ir::rewrite::ValueMap;
 use pullback_ir::{BuildError, Builder, Function, Inst, Module, Op, Region, Value, Verified};
 
-use crate::pass::{Error, Pass};
+use crate::pass::{Changed, Error, Pass};
 
 /// The pass.
 pub static ELIMINATE_DEAD_CODE: Pass = Pass {
@@ -29,14 +29,15 @@ pub static ELIMINATE_DEAD_CODE: Pass = Pass {
     run,
 };
 
-fn run(module: &Verified<Module>, function: &Function) -> Result<Function, Error> {
+fn run<'f>(module: &Verified<Module>, function: &'f Function) -> Result<Changed<'f>, Error> {
     let live = Liveness::of(function);
     if function.all_insts().iter().all(|&inst| live.is_whole(inst)) {
-        return Ok(function.clone());
+        return Ok(Changed::Borrowed(function));
     }
     let params = function.params().to_vec();
     let results = function.results().to_vec();
     live.copy(module, function.body_region(), &function.name, &params, &results)
+        .map(Changed::Owned)
         .map_err(|error| Error::bug(ELIMINATE_DEAD_CODE.name, error))
 }
 

@@ -24,7 +24,7 @@ mod random;
 use pullback_ir::rewrite::{ValueMap, copy_inst, copy_params, map_results};
 use pullback_ir::{Builder, Function, Inst, Module, Op, Value, Verified};
 
-use crate::pass::{Error, Pass};
+use crate::pass::{Changed, Error, Pass};
 use crate::regions::at_every_level;
 
 /// The pass.
@@ -40,9 +40,9 @@ pub static EXPAND_OPERATIONS: Pass = Pass {
 ///
 /// # Errors
 /// [`Error::TooLarge`] if the tensor of the windows of an operation has more axes or elements than a tensor may have.
-pub fn expand_operations(module: &Verified<Module>, function: &Function) -> Result<Function, Error> {
+pub fn expand_operations<'f>(module: &Verified<Module>, function: &'f Function) -> Result<Changed<'f>, Error> {
     if !has_compositions(function) {
-        return Ok(function.clone());
+        return Ok(Changed::Borrowed(function));
     }
     at_every_level(EXPAND_OPERATIONS.name, module, function, &mut |level| expand_level(module, level))
 }
@@ -51,7 +51,10 @@ fn has_compositions(function: &Function) -> bool {
     function.all_insts().iter().any(|&inst| is_composition(function.op(inst)))
 }
 
-fn expand_level(module: &Verified<Module>, function: &Function) -> Result<Function, Error> {
+fn expand_level<'f>(module: &Verified<Module>, function: &'f Function) -> Result<Changed<'f>, Error> {
+    if !function.insts().iter().any(|&inst| is_composition(function.op(inst))) {
+        return Ok(Changed::Borrowed(function));
+    }
     let b = Builder::new(module, &function.name);
     let mut map = ValueMap::new();
     copy_params(&b, function, &mut map);
@@ -71,7 +74,7 @@ fn expand_level(module: &Verified<Module>, function: &Function) -> Result<Functi
         }
     }
     let results = map.expect_all(&b, function.results());
-    b.finish(&results).map_err(|error| Error::bug(EXPAND_OPERATIONS.name, error))
+    b.finish(&results).map(Changed::Owned).map_err(|error| Error::bug(EXPAND_OPERATIONS.name, error))
 }
 
 /// Why an operation cannot be expanded.

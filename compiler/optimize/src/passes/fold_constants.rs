@@ -9,7 +9,7 @@
 
 use pullback_ir::{Function, Inst, Module, Op, Verified};
 
-use crate::pass::{Error, Pass};
+use crate::pass::{Changed, Error, Pass};
 use crate::rewriter::rewrite;
 use crate::rules;
 
@@ -22,9 +22,9 @@ pub static FOLD_CONSTANTS: Pass = Pass {
     run,
 };
 
-fn run(module: &Verified<Module>, function: &Function) -> Result<Function, Error> {
+fn run<'f>(module: &Verified<Module>, function: &'f Function) -> Result<Changed<'f>, Error> {
     if !has_known(function) {
-        return Ok(function.clone());
+        return Ok(Changed::Borrowed(function));
     }
     Ok(rewrite(FOLD_CONSTANTS.name, module, function, rules::folding)?.function)
 }

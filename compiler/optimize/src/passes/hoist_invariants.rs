@@ -14,7 +14,7 @@ use cranelift_entity::{EntitySet, SecondaryMap};
 use pullback_ir::rewrite::{ValueMap, copy_inst, copy_params, map_results};
 use pullback_ir::{BuildError, Builder, Function, Inst, Module, Op, Value, Verified};
 
-use crate::pass::{Error, Pass};
+use crate::pass::{Changed, Error, Pass};
 use crate::regions::{copy_with, has_regions};
 
 /// The pass.
@@ -26,8 +26,8 @@ pub static HOIST_INVARIANTS: Pass = Pass {
     run,
 };
 
-fn run(module: &Verified<Module>, function: &Function) -> Result<Function, Error> {
-    hoisted(module, function).map_err(|error| Error::bug(HOIST_INVARIANTS.name, error))
+fn run<'f>(module: &Verified<Module>, function: &'f Function) -> Result<Changed<'f>, Error> {
+    hoisted(module, function).map(Changed::Owned).map_err(|error| Error::bug(HOIST_INVARIANTS.name, error))
 }
 
 fn hoisted(module: &Module, function: &Function) -> Result<Function, BuildError> {

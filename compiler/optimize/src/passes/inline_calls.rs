@@ -11,7 +11,7 @@
 use pullback_ir::rewrite;
 use pullback_ir::{Function, Module, Op, Verified};
 
-use crate::pass::{Error, Pass};
+use crate::pass::{Changed, Error, Pass};
 
 /// The pass.
 pub static INLINE_CALLS: Pass = Pass {
@@ -22,11 +22,11 @@ pub static INLINE_CALLS: Pass = Pass {
     run,
 };
 
-fn run(module: &Verified<Module>, function: &Function) -> Result<Function, Error> {
+fn run<'f>(module: &Verified<Module>, function: &'f Function) -> Result<Changed<'f>, Error> {
     if !has_calls(function) {
-        return Ok(function.clone());
+        return Ok(Changed::Borrowed(function));
     }
-    rewrite::inline_calls(module, function).map_err(|error| Error::TooLarge(error.message))
+    rewrite::inline_calls(module, function).map(Changed::Owned).map_err(|error| Error::TooLarge(error.message))
 }
 
 fn has_calls(function: &Function) -> bool {

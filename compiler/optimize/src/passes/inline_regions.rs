@@ -10,7 +10,7 @@
 use pullback_ir::rewrite::{ValueMap, copy_inst, copy_params, copy_with_regions, map_results};
 use pullback_ir::{BuildError, Builder, Function, Inst, Module, Op, Scalar, Value, Verified};
 
-use crate::pass::{Error, Pass};
+use crate::pass::{Changed, Error, Pass};
 use crate::regions::has_regions;
 
 /// The pass.
@@ -22,8 +22,8 @@ pub static INLINE_REGIONS: Pass = Pass {
     run,
 };
 
-fn run(module: &Verified<Module>, function: &Function) -> Result<Function, Error> {
-    inline_regions(module, function).map_err(|error| Error::bug(INLINE_REGIONS.name, error))
+fn run<'f>(module: &Verified<Module>, function: &'f Function) -> Result<Changed<'f>, Error> {
+    inline_regions(module, function).map(Changed::Owned).map_err(|error| Error::bug(INLINE_REGIONS.name, error))
 }
 
 /// A copy of a function with the regions inlined that run exactly once, at any depth.

@@ -12,7 +12,7 @@
 //! Only small products are merged, and only where what is put together is less than what is saved: the matrix that is read once instead of for each part, or the
 //! sums that are not stored.
 //!
-//! The order of accumulation of merged sums is another; shared products keep theirs.
+//! Dots that were added up accumulate together, in another order (`ir-spec/numerics.md`); shared products keep theirs.
 //!
 //! After: no such set of products is left; slices and concatenations are where their parts were used.
 
@@ -25,7 +25,7 @@ use cranelift_entity::SecondaryMap;
 use pullback_ir::{BuildError, DotDims, Function, Inst, Module, Op, Value, Verified};
 
 use self::join::{Joined, Joins};
-use crate::pass::{Error, Pass};
+use crate::pass::{Changed, Error, Pass};
 use crate::regions::at_every_level;
 
 /// The pass.
@@ -81,27 +81,46 @@ fn has_many_products(function: &Function) -> bool {
     insts.iter().filter(|&&inst| matches!(function.op(inst), Op::Dot(_))).nth(MIN_PRODUCTS - 1).is_some()
 }
 
-fn run(module: &Verified<Module>, function: &Function) -> Result<Function, Error> {
+fn run<'f>(module: &Verified<Module>, function: &'f Function) -> Result<Changed<'f>, Error> {
     at_every_level(MERGE_PRODUCTS.name, module, function, &mut |level| {
         merged(module, level).map_err(|error| Error::bug(MERGE_PRODUCTS.name, error))
     })
 }
 
-fn merged(module: &Verified<Module>, function: &Function) -> Result<Function, BuildError> {
+fn merged<'f>(module: &Verified<Module>, function: &'f Function) -> Result<Changed<'f>, BuildError> {
+    let mut level = Changed::Borrowed(function);
     let mut joins = Joins::of(function);
     let (sums, superfluous) = summed::find(function, &mut joins);
-    let mut level =
-        if sums.is_empty() { function.clone() } else { emit::emit(module, function, (&sums, &superfluous), &joins)? };
+    if !sums.is_empty() {
+        level = Changed::Owned(emit::emit(module, function, (&sums, &superfluous), &joins)?);
+    }
     // Each set is looked for in a function that has the others merged: two sets that do not depend on themselves may depend on each other.
-    for number in 0..shared::groups(&level).len() {
-        let mut joins = Joins::of(&level);
-        let Some(group) = shared::groups(&level).into_iter().nth(number) else { break };
-        let merges = shared::find(&level, &group, &mut joins);
-        if !merges.is_empty() {
-            level = emit::emit(module, &level, (&merges, &[]), &joins)?;
-        }
+    let mut first = 0;
+    while let Some((merged, number)) = shared_in(module, &level, first)? {
+        // A merged group is none any more: the next one has its number.
+        (level, first) = (Changed::Owned(merged), number);
     }
     Ok(level)
+}
+
+/// The function with the first group merged, from one number on, that has something to merge; and the number of that group.
+fn shared_in(
+    module: &Verified<Module>,
+    function: &Function,
+    first: usize,
+) -> Result<Option<(Function, usize)>, BuildError> {
+    let groups = shared::groups(function);
+    if groups.len() <= first {
+        return Ok(None);
+    }
+    let mut joins = Joins::of(function);
+    for (number, group) in groups.iter().enumerate().skip(first) {
+        let merges = shared::find(function, group, &mut joins);
+        if !merges.is_empty() {
+            return Ok(Some((emit::emit(module, function, (&merges, &[]), &joins)?, number)));
+        }
+    }
+    Ok(None)
 }
 
 /// A product without batch axes that has elements.

@@ -22,7 +22,7 @@ use pullback_ir::rewrite::{ValueMap, copy_inst, copy_params, map_results};
 use pullback_ir::{Builder, Function, Inst, Literal, Module, Op, PadSpec, Shape, Value, Verified};
 
 use self::demand::{Demand, demands, inside, operand_parts, sliced_part};
-use crate::pass::{Error, Pass};
+use crate::pass::{Changed, Error, Pass};
 use crate::passes::part::Part;
 use crate::regions::at_every_level;
 
@@ -35,14 +35,14 @@ pub static NARROW_VALUES: Pass = Pass {
     run,
 };
 
-fn run(module: &Verified<Module>, function: &Function) -> Result<Function, Error> {
+fn run<'f>(module: &Verified<Module>, function: &'f Function) -> Result<Changed<'f>, Error> {
     at_every_level(NARROW_VALUES.name, module, function, &mut |level| run_level(module, level))
 }
 
-fn run_level(module: &Verified<Module>, function: &Function) -> Result<Function, Error> {
+fn run_level<'f>(module: &Verified<Module>, function: &'f Function) -> Result<Changed<'f>, Error> {
     let demands = demands(function);
     if !function.insts().iter().any(|&inst| demand::is_narrowed(function, inst, &demands)) {
-        return Ok(function.clone());
+        return Ok(Changed::Borrowed(function));
     }
     let b = Builder::new(module, &function.name);
     let mut narrowing =
@@ -52,7 +52,7 @@ fn run_level(module: &Verified<Module>, function: &Function) -> Result<Function,
         narrowing.copy(inst);
     }
     let results = narrowing.map.expect_all(&b, function.results());
-    b.finish(&results).map_err(|error| Error::bug(NARROW_VALUES.name, error))
+    b.finish(&results).map(Changed::Owned).map_err(|error| Error::bug(NARROW_VALUES.name, error))
 }
 
 struct Narrowing<'a> {

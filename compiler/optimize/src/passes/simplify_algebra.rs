@@ -8,7 +8,7 @@
 
 use pullback_ir::{Function, Module, Verified};
 
-use crate::pass::{Error, Pass};
+use crate::pass::{Changed, Error, Pass};
 use crate::rewriter::{Rewritten, rewrite};
 use crate::rules;
 
@@ -21,7 +21,7 @@ pub static SIMPLIFY_ALGEBRA: Pass = Pass {
     run,
 };
 
-fn run(module: &Verified<Module>, function: &Function) -> Result<Function, Error> {
+fn run<'f>(module: &Verified<Module>, function: &'f Function) -> Result<Changed<'f>, Error> {
     Ok(simplify(module, function)?.function)
 }
 
@@ -29,6 +29,6 @@ fn run(module: &Verified<Module>, function: &Function) -> Result<Function, Error
 ///
 /// # Errors
 /// If a rule emits an instruction that does not type, which is a bug in it.
-pub fn simplify(module: &Verified<Module>, function: &Function) -> Result<Rewritten, Error> {
+pub fn simplify<'f>(module: &Verified<Module>, function: &'f Function) -> Result<Rewritten<'f>, Error> {
     rewrite(SIMPLIFY_ALGEBRA.name, module, function, rules::algebra)
 }

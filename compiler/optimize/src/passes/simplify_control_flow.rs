@@ -24,7 +24,7 @@ use pullback_ir::rewrite::{ValueMap, copy_inst, copy_params, map_results};
 use pullback_ir::{BuildError, Builder, Function, Inst, Module, Op, Value, Verified};
 
 use self::region::Substitution;
-use crate::pass::{Error, Pass};
+use crate::pass::{Changed, Error, Pass};
 use crate::regions::has_regions;
 
 /// The pass.
@@ -36,8 +36,8 @@ pub static SIMPLIFY_CONTROL_FLOW: Pass = Pass {
     run,
 };
 
-fn run(module: &Verified<Module>, function: &Function) -> Result<Function, Error> {
-    simplified(module, function).map_err(|error| Error::bug(SIMPLIFY_CONTROL_FLOW.name, error))
+fn run<'f>(module: &Verified<Module>, function: &'f Function) -> Result<Changed<'f>, Error> {
+    simplified(module, function).map(Changed::Owned).map_err(|error| Error::bug(SIMPLIFY_CONTROL_FLOW.name, error))
 }
 
 fn simplified(module: &Module, function: &Function) -> Result<Function, BuildError> {

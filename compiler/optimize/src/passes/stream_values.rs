@@ -34,7 +34,7 @@ use self::cluster::{around, seeds};
 use self::run::{Run, Streamed};
 use self::schedule::{Form, Schedule};
 use self::softmax::Linear;
-use crate::pass::{Error, Pass};
+use crate::pass::{Changed, Error, Pass};
 use crate::regions::at_every_level;
 
 /// The pass.
@@ -81,7 +81,7 @@ fn has_products(function: &Function) -> bool {
     function.all_insts().iter().any(|&inst| is_product(&inst) && function.inst_results(inst).iter().any(is_large))
 }
 
-fn run(module: &Verified<Module>, function: &Function) -> Result<Function, Error> {
+fn run<'f>(module: &Verified<Module>, function: &'f Function) -> Result<Changed<'f>, Error> {
     stream_values(module, function, &Limits::default())
 }
 
@@ -89,11 +89,15 @@ fn run(module: &Verified<Module>, function: &Function) -> Result<Function, Error
 ///
 /// # Errors
 /// None but bugs.
-pub fn stream_values(module: &Verified<Module>, function: &Function, limits: &Limits) -> Result<Function, Error> {
+pub fn stream_values<'f>(
+    module: &Verified<Module>,
+    function: &'f Function,
+    limits: &Limits,
+) -> Result<Changed<'f>, Error> {
     at_every_level(STREAM_VALUES.name, module, function, &mut |level| {
-        let mut level = level.clone();
+        let mut level = Changed::Borrowed(level);
         while let Some(streamed) = stream_one(module, &level, limits) {
-            level = streamed.map_err(|error| Error::bug(STREAM_VALUES.name, error))?;
+            level = Changed::Owned(streamed.map_err(|error| Error::bug(STREAM_VALUES.name, error))?);
         }
         Ok(level)
     })

@@ -38,7 +38,7 @@ pub fn rematerialize(
     let results = copy.first.expect_all(&b, function.results());
     let copied = b.finish(&results).map_err(|error| Error::bug(NAME, error))?;
     // What only later steps read is no longer computed early.
-    (ELIMINATE_DEAD_CODE.run)(module, &copied)
+    Ok((ELIMINATE_DEAD_CODE.run)(module, &copied)?.into_owned())
 }
 
 /// The members of the regions that run behind a region.

@@ -30,7 +30,7 @@ pub(crate) fn with(module: &Verified<Module>, id: FuncId, function: Function) ->
 
 /// Without instructions that nothing depends on.
 pub(crate) fn live(module: &Verified<Module>, function: &Function) -> Function {
-    (ELIMINATE_DEAD_CODE.run)(module, function).unwrap()
+    (ELIMINATE_DEAD_CODE.run)(module, function).unwrap().into_owned()
 }
 
 pub(crate) fn text(module: &Module, function: &Function) -> String {

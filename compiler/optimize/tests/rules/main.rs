@@ -66,7 +66,7 @@ fn every_rule_keeps_the_values_on_special_operands() {
             continue;
         }
         let simplified = simplify(&module, module.function(id)).unwrap();
-        let after = with(&module, id, simplified.function);
+        let after = with(&module, id, simplified.function.into_owned());
         assert_agree(before, &module, &after, id, compare);
     }
 }
@@ -109,7 +109,7 @@ fn zero_is_only_dropped_behind_what_is_never_minus_zero() {
         let simplified = simplify(&module, module.function(id)).unwrap();
         if simplified.counts.contains_key("add_zero") {
             dropped += 1;
-            let after = with(&module, id, simplified.function);
+            let after = with(&module, id, simplified.function.into_owned());
             // The first operand has all special elements at once, the second has them in each of 16 shifts.
             assert_agree_on(&op, &module, &after, id, Compare::Exactly, 16);
         }

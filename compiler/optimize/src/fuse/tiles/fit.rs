@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use pullback_ir::{Op, Value};
 
-use super::super::{RegionKind, aliased, result};
+use super::super::{RegionKind, aliased, result, viewed};
 use super::facts::Product;
 use super::grow::{Draft, Former};
 use super::{MAX_RUNS, TileRole};
@@ -114,6 +114,7 @@ impl Former<'_> {
         let steps: usize = dims.rhs_contract.iter().filter_map(|&axis| shape.extent(axis)).product();
         let batches: usize = dims.rhs_batch.iter().filter_map(|&axis| shape.extent(axis)).product();
         let columns = shape.elements() / (steps * batches).max(1);
+        right = viewed(self.function, right).unwrap_or(right);
         while let Some(operand) = aliased(self.function, right) {
             right = operand;
         }

@@ -53,8 +53,14 @@ struct Emission<'a> {
 impl<'a> Emission<'a> {
     /// Emits an instruction behind what it needs, unless it was; with a stack of its own, so that long chains are no problem.
     fn demand(&mut self, inst: Inst) {
-        let mut stack = vec![inst];
+        let mut stack = Vec::new();
+        self.for_each_needed(inst, |value| stack.push(value));
+        if stack.is_empty() && !self.is_done(inst) {
+            return self.emit(inst);
+        }
         let mut open = EntitySet::new();
+        stack.clear();
+        stack.push(inst);
         while let Some(&inst) = stack.last() {
             if self.is_done(inst) {
                 stack.pop();
