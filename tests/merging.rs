@@ -179,6 +179,37 @@ fn vectors_are_rows() {
 }
 
 #[test]
+fn products_of_a_vector_with_itself_and_with_a_matrix_on_either_side() {
+    let mut text = String::from(
+        "func @main(%x: f64[6,5], %w: f64[5,5]) -> (f64[5], f64[5], f64) {\n  %v = constant 0.5 : f64[5]\n",
+    );
+    for row in 0..6 {
+        text += &format!(
+            "  %s{row} = slice %x, start=[{row},0], limit=[{},5] : f64[1,5]
+             %v{row} = reshape %s{row} : f64[5]
+             %l{row} = dot %v{row}, %w, contract=[0]x[1] : f64[5]
+             %r{row} = dot %w, %v{row}, contract=[0]x[0] : f64[5]
+             %q{row} = dot %v{row}, %v{row}, contract=[0]x[0] : f64
+             %c{row} = dot %v, %v{row}, contract=[0]x[0] : f64\n",
+            row + 1
+        );
+    }
+    text += "  %a0 = max %l0, %l1 : f64[5]\n  %b0 = max %r0, %r1 : f64[5]\n  %d0 = mul %q0, %c0 : f64\n";
+    for row in 1..6 {
+        let before = row - 1;
+        text += &format!(
+            "  %a{row} = max %a{before}, %l{row} : f64[5]
+             %b{row} = max %b{before}, %r{row} : f64[5]
+             %e{row} = mul %q{row}, %c{row} : f64
+             %d{row} = sub %d{before}, %e{row} : f64\n"
+        );
+    }
+    let after = check(&parsed(&format!("{text}  return %a5, %b5, %d5\n}}")));
+    // Those with the matrix, whose other axis is contracted on the other side; those with the constant; and each with itself.
+    assert_eq!(products(&after), 1 + 1 + 1 + 6);
+}
+
+#[test]
 fn products_that_depend_on_each_other_stay_apart() {
     // The second layer's products with its inputs can be one; those with its own state cannot.
     let program = gradient(

@@ -66,7 +66,11 @@ pub(super) fn groups(function: &Function) -> Vec<Group> {
                 groups.push(Group { shared, members: Vec::new() });
                 groups.len() - 1
             });
-            groups[number].members.push(member);
+            // The product of a value with itself is one product.
+            let members = &mut groups[number].members;
+            if members.last().is_none_or(|last| last.inst != inst) {
+                members.push(member);
+            }
         }
     }
     groups.retain(|group| group.members.len() >= MIN_PRODUCTS);

@@ -37,17 +37,20 @@ pub(super) fn find(function: &Function, joins: &mut Joins) -> (Vec<Merge>, Vec<I
     });
     let (mut merges, mut superfluous) = (Vec::new(), Vec::new());
     for (sum, groups) in found {
-        let merged: EntitySet<Value> = {
-            let mut all = EntitySet::new();
-            all.extend(groups.iter().flatten().copied());
-            all
-        };
-        superfluous.extend(sum.inner.iter().copied());
-        superfluous.extend(groups.iter().flatten().filter_map(|&value| function.def_inst(value)));
-        let others = sum.terms.into_iter().filter(|&term| !merged.contains(term)).collect();
         let position = function.inst_results(sum.root).first().map_or(0, |&value| joins.position(value));
-        let products = groups.iter().filter_map(|group| merge(function, joins, (group, position))).collect();
-        merges.push(Merge { products, place: Place::Terms(sum.root, others) });
+        let (mut products, mut merged) = (Vec::new(), EntitySet::new());
+        for group in groups {
+            if let Some(product) = merge(function, joins, (&group, position)) {
+                products.push(product);
+                merged.extend(group.iter().copied());
+                superfluous.extend(group.iter().filter_map(|&value| function.def_inst(value)));
+            }
+        }
+        if !products.is_empty() {
+            superfluous.extend(sum.inner.iter().copied());
+            let others = sum.terms.into_iter().filter(|&term| !merged.contains(term)).collect();
+            merges.push(Merge { products, place: Place::Terms(sum.root, others) });
+        }
     }
     (merges, superfluous)
 }
