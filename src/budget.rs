@@ -3,7 +3,7 @@
 //! What to compute again is [`rematerialize`]'s to find, by a model of memory; how much a program needs is what it needs once lowered, so each choice that is taken was
 //! lowered before. A round takes the choices with the least work first, beginning with the first that should fit by the model, and
 //! ends with one that does. If none does, the next round begins with the one that came nearest. That is bounded by [`ROUNDS`] and [`TRIALS`], and ends as soon as a round gains nothing. If that is
-//! not enough, all begins again without matrix products in tiles, which trade memory for speed.
+//! not enough, all begins again without matrix products in tiles, which trade memory for speed; and at last with small products left apart, whose operands need not be there together.
 //!
 //! What counts is [`Executable::arena_bytes`](crate::Executable::arena_bytes): the arena, and the memory that workers of parallel loops have of their own, for as many as there may be. Arguments, results
 //! and constants do not count: no way to compute makes them smaller.
@@ -38,24 +38,21 @@ impl Candidate {
     }
 }
 
-/// The function and its plan with so much computed again that they keep to a budget in bytes, unchanged if they do already.
+/// The function and its plan with so much computed again that they keep to a budget in bytes, unchanged if they do already. `unmerged` is the function optimised without products merged.
 ///
 /// # Errors
 /// [`Error::Limit`] with the least number of bytes found if that is more.
 pub(crate) fn keep_to_budget(
     module: &Verified<Module>,
     (function, plan): (Function, Plan),
-    budget: usize,
-    options: &Options,
+    unmerged: impl FnOnce() -> Result<Function, Error>,
+    (budget, options): (usize, &Options),
 ) -> Result<(Function, Plan), Error> {
-    let whole = function.clone();
-    let mut best = shrink(module, Candidate::new(function, plan, options)?, budget, (options, options))?;
-    if best.bytes > budget && options.fusion > Fusion::Reductions {
-        // Products in tiles want packed factors for all tiles at once, and add up weight gradients in several parts.
-        let planning = options.clone().fusion(Fusion::Reductions);
-        let plan = plan_of(&whole, &planning)?;
-        let start = Candidate::new(whole, plan, options)?;
-        let candidate = shrink(module, start, budget, (&planning, options))?;
+    let mut best = least(module, (function, plan), (budget, options))?;
+    if best.bytes > budget {
+        let function = unmerged()?;
+        let plan = plan_of(&function, options)?;
+        let candidate = least(module, (function, plan), (budget, options))?;
         if candidate.bytes < best.bytes {
             best = candidate;
         }
@@ -68,6 +65,25 @@ pub(crate) fn keep_to_budget(
             function.name
         ))),
     }
+}
+
+/// The function with so much computed again that it keeps to the budget, or as little memory as was found.
+fn least(
+    module: &Verified<Module>,
+    (function, plan): (Function, Plan),
+    (budget, options): (usize, &Options),
+) -> Result<Candidate, Error> {
+    let whole = function.clone();
+    let best = shrink(module, Candidate::new(function, plan, options)?, budget, (options, options))?;
+    if best.bytes <= budget || options.fusion <= Fusion::Reductions {
+        return Ok(best);
+    }
+    // Products in tiles want packed factors for all tiles at once, and add up weight gradients in several parts.
+    let planning = options.clone().fusion(Fusion::Reductions);
+    let plan = plan_of(&whole, &planning)?;
+    let start = Candidate::new(whole, plan, options)?;
+    let candidate = shrink(module, start, budget, (&planning, options))?;
+    Ok(if candidate.bytes < best.bytes { candidate } else { best })
 }
 
 /// Computes again until the budget is kept to or nothing is gained. Plans are made with the first options, all else with the second.

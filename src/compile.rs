@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use pullback_ir::{FuncId, Function, Module, Verified, verify};
 use pullback_loops::{Donation, Program};
 use pullback_optimize::fuse::{FuseOptions, Fusion, Plan, fuse, plan_to_string};
-use pullback_optimize::{Limit, PipelineOptions, run_pipeline};
+use pullback_optimize::passes::MERGE_PRODUCTS;
+use pullback_optimize::{Limit, Pass, PipelineOptions, run_pipeline};
 use pullback_runtime::{Executable, Parameter, Signature};
 
 use crate::budget::keep_to_budget;
@@ -101,8 +102,8 @@ pub fn compile_with_report(
 ) -> Result<(Executable, Report), Error> {
     let mut report = Report::default();
     let (module, func) = report.stage("differentiate", |_| differentiate(module, func, options))?;
-    let module = report.stage("optimize", |report| optimize(&module, func, options, report))?;
-    let (function, plan) = fused(&module, func, options, &mut report)?;
+    let optimized = report.stage("optimize", |report| optimize(&module, func, options, report))?;
+    let (function, plan) = fused((&module, &optimized), func, options, &mut report)?;
     let program = report.stage("lower", |_| lower(&function, &plan, options))?;
     let compiled = report.stage("generate", |report| {
         let compiled = generate(&function, &program, options, false)?;
@@ -127,8 +128,8 @@ pub fn loop_program(
     options: &Options,
 ) -> Result<pullback_loops::Verified<Program>, Error> {
     let (module, func) = differentiate(module, func, options)?;
-    let module = optimize(&module, func, options, &mut Report::default())?;
-    let (function, plan) = fused(&module, func, options, &mut Report::default())?;
+    let optimized = optimize(&module, func, options, &mut Report::default())?;
+    let (function, plan) = fused((&module, &optimized), func, options, &mut Report::default())?;
     lower(&function, &plan, options)
 }
 
@@ -145,14 +146,13 @@ pub fn dump(module: &Verified<Module>, func: FuncId, options: &Options, stage: S
     if stage == Stage::Adjoint {
         return Ok(print(&module, module.function(func)));
     }
-    let module = optimize(&module, func, options, &mut Report::default())?;
-    let function = module.function(func);
+    let optimized = optimize(&module, func, options, &mut Report::default())?;
     if stage == Stage::Optimized {
-        return Ok(print(&module, function));
+        return Ok(print(&optimized, optimized.function(func)));
     }
-    let (function, plan) = fused(&module, func, options, &mut Report::default())?;
+    let (function, plan) = fused((&module, &optimized), func, options, &mut Report::default())?;
     if stage == Stage::Fused {
-        return plan_to_string(&module, &function, &plan).map_err(|error| Error::Bug(format!("fusion: {error}")));
+        return plan_to_string(&optimized, &function, &plan).map_err(|error| Error::Bug(format!("fusion: {error}")));
     }
     let program = lower(&function, &plan, options)?;
     if stage == Stage::Loops {
@@ -214,12 +214,22 @@ fn optimize(
     options: &Options,
     report: &mut Report,
 ) -> Result<Verified<Module>, Error> {
+    run_passes(m, func, options.passes, options, report)
+}
+
+fn run_passes(
+    m: &Verified<Module>,
+    func: FuncId,
+    passes: &[&Pass],
+    options: &Options,
+    report: &mut Report,
+) -> Result<Verified<Module>, Error> {
     let limit = options.pass_limit.as_ref().map(|limit| match limit {
         PassLimit::Before(name) => Limit::Before(name),
         PassLimit::After(name) => Limit::After(name),
     });
     let pipeline = PipelineOptions { verify_between: options.verify_each, limit, ..PipelineOptions::default() };
-    let optimized = run_pipeline(m, func, options.passes, &pipeline, &mut |pass, before, after, time| {
+    let optimized = run_pipeline(m, func, passes, &pipeline, &mut |pass, before, after, time| {
         let instructions = Some((before.insts().len(), after.insts().len()));
         report.timings.push(Timing { instructions, ..Timing::new("optimize", pass.name, time) });
     })?;
@@ -236,9 +246,10 @@ fn without_calls(module: &Verified<Module>, func: FuncId) -> Result<Function, Er
     Ok(pullback_optimize::passes::expand_operations(module, &function)?.into_owned())
 }
 
-/// A function without calls and how it is fused, with so much computed again that it keeps to the budget of memory, if there is one.
+/// A function without calls and how it is fused, with so much computed again that it keeps to the budget of memory, if there is one; of the module before it was optimised, and
+/// optimised.
 fn fused(
-    module: &Verified<Module>,
+    (unoptimized, module): (&Verified<Module>, &Verified<Module>),
     func: FuncId,
     options: &Options,
     report: &mut Report,
@@ -249,7 +260,14 @@ fn fused(
     let before = function.insts().len();
     report.stage("rematerialize", |report| {
         let start = Instant::now();
-        let (function, plan) = keep_to_budget(module, (function, plan), budget, options)?;
+        let unmerged = || {
+            let apart = |pass: &&Pass| pass.name != MERGE_PRODUCTS.name;
+            let passes: Vec<&Pass> = options.passes.iter().copied().filter(apart).collect();
+            let options = Options { pass_limit: None, ..options.clone() };
+            let module = run_passes(unoptimized, func, &passes, &options, &mut Report::default())?;
+            without_calls(&module, func)
+        };
+        let (function, plan) = keep_to_budget(module, (function, plan), unmerged, (budget, options))?;
         let instructions = Some((before, function.insts().len()));
         let part = format!("a budget of {budget} bytes");
         report.timings.push(Timing { instructions, ..Timing::new("rematerialize", part, start.elapsed()) });

@@ -98,7 +98,7 @@ impl Lowering<'_> {
         Ok(boxes)
     }
 
-    /// Whether a value was stored where it is to be stored.
+    /// Whether a value was stored where it is to be stored. Both are dense there: what is put together has neither rows apart nor another order of axes.
     fn is_there(&self, value: Value, target: &Target) -> bool {
         let Location { buffer, offset } = &target.location;
         let stored = self.buffers.get(stored_as(self.function, value));

@@ -2,6 +2,7 @@
 //!
 //! Fusion says which parts may be ([`parts_in_place`]); here they get their places. The memory of a concatenation is in use from the first of its parts on, so they have to be most of
 //! it. And the region of a part must read nothing else of the concatenation, so that nothing is stored to a buffer that is read at the same time.
+//! Parts may be read when the whole is no longer: nothing takes the whole's place.
 
 use cranelift_entity::EntitySet;
 use pullback_ir::{Inst, Op, Value};

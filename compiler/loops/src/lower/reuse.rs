@@ -1,6 +1,6 @@
 //! Which values share a place in memory.
 //!
-//! Two questions, answered from the reads of each region:
+//! Three questions, answered from the reads of each region:
 //!
 //! * *Updates.* An operation that changes a part of its operand (an update of a slice, a loop whose state begins as the operand, a branch that
 //!   hands it through) needs no copy of it if nobody reads the operand afterwards. Operand and result then share a place; `a` updated to `b` updated to `c`
@@ -9,6 +9,8 @@
 //! * *Results.* A result is best stored where it is returned. That may be where a parameter is (the state of a loop), so it must not be stored while the parameter is
 //!   still read: every read is by an earlier region, or by the same region at the very element that is stored next; at that or one behind it, where
 //!   elements are stored in their order. A value that is an update of another keeps to that one's place, unless the result's place is free for it alone.
+//!
+//! * *Parts* of a concatenation that are stored in it (`parts`) keep their place there, and the concatenation keeps its own.
 //!
 //! Regions run in the order of the plan, those of a tile group tile by tile; the reads of a region are found by walking from what it stores down to what is in memory, as lowering does.
 
@@ -126,7 +128,7 @@ impl<'a> Analysis<'a> {
                 };
                 let Some(operand) = updated.or_else(replaced) else { continue };
                 // A parameter is where the caller says; whether that is the head's place, `results` finds out.
-                if self.stored_by[operand].is_some() && heads[operand].is_none() && !self.has_place(operand) {
+                if self.stored_by[operand].is_some() && heads[operand].is_none() && self.may_be_updated(operand) {
                     heads[operand] = head.into();
                     first[head] = operand.into();
                     if updated.is_none() {
@@ -210,6 +212,11 @@ impl<'a> Analysis<'a> {
             }
         }
         found
+    }
+
+    /// Whether something else may be stored where a value is once nobody reads that. Parts of a concatenation may be read later than the whole.
+    fn may_be_updated(&self, value: Value) -> bool {
+        !self.has_place(value) && self.begins[value].is_none()
     }
 
     /// Whether the place of a value is not to be changed.

@@ -82,15 +82,15 @@ pub fn role(function: &Function, inst: Inst) -> Role {
     }
 }
 
-/// The value that a contraction reads in the place of an operand that is slices of it, and unit axes more or less: any strides will do. Only what is in memory whatever reads
-/// it; of anything else the slice is less to store.
+/// The value that a contraction reads in the place of an operand that is slices of it, and unit axes more or less: any strides will do, but elements of rows should be side by side.
+/// Only what is in memory whatever reads it; of anything else the slice is less to store.
 #[must_use]
 pub fn viewed(function: &Function, operand: Value) -> Option<Value> {
     let (mut value, mut is_slice) = (operand, false);
     while let Some(inst) = function.def_inst(value) {
         let &[x] = function.args(inst) else { break };
         match function.op(inst) {
-            Op::Slice(_) => is_slice = true,
+            Op::Slice(spec) if spec.stride.last().is_none_or(|&stride| stride == 1) => is_slice = true,
             Op::Reshape(shape) if is_unit_reshape(&function.ty(x).shape, shape) => {}
             _ => break,
         }

@@ -9,12 +9,12 @@
 //! Joined (`join.rs`) are rows: the first axis of an operand, so that what is put together lies there as its parts lie one by one. Parts that follow each other in
 //! another value, as slices of an input do, are a view of it; and parts that were joined for another product are rows of that. A vector is a matrix of one row.
 //!
-//! Only small products are merged, and only where what is put together is less than what is saved: the matrix that is read once instead of for each part, or the
-//! sums that are not stored.
+//! Only small products are merged, and only where putting together takes no more than is saved: a matrix that is read once instead of for each part, or
+//! sums that are not stored. What is put together is there as a whole, up to [`MAX_BYTES`]: a budget of memory may leave the pass out.
 //!
 //! Dots that were added up accumulate together, in another order (`ir-spec/numerics.md`); shared products keep theirs.
 //!
-//! After: no such set of products is left; slices and concatenations are where their parts were used.
+//! After: slices and concatenations are where the parts of merged products were used. What is left is too large, too little or not worth it.
 
 mod emit;
 mod join;
@@ -43,8 +43,11 @@ const MIN_PRODUCTS: usize = 4;
 /// Multiplications of a product, at most: larger ones are efficient by themselves.
 const MAX_WORK: usize = 1 << 20;
 
-/// Bytes of a merged product that is read in pieces, at most: before, each piece could be there for a moment alone.
+/// Bytes of a merged product that is read in pieces, or of what is put together for a sum, at most: before, each piece could be there for a moment alone.
 const MAX_BYTES: usize = 16 << 20;
+
+/// How many sets of products with the same matrix are merged each time the pass runs: each takes a copy of the function.
+const MAX_SETS: usize = 16;
 
 /// Products to be made one.
 struct Merged {
@@ -96,7 +99,8 @@ fn merged<'f>(module: &Verified<Module>, function: &'f Function) -> Result<Chang
     }
     // Each set is looked for in a function that has the others merged: two sets that do not depend on themselves may depend on each other.
     let mut first = 0;
-    while let Some((merged, number)) = shared_in(module, &level, first)? {
+    for _ in 0..MAX_SETS {
+        let Some((merged, number)) = shared_in(module, &level, first)? else { break };
         // A merged group is none any more: the next one has its number.
         (level, first) = (Changed::Owned(merged), number);
     }

@@ -34,13 +34,15 @@ impl Former<'_> {
         (brought, fitting)
     }
 
-    /// The product among the passed regions that stores a value which no other of them reads, and its place among them.
+    /// The product among the passed regions that stores a value which no other of them reads, nor any member, and its place among them.
     fn passed_product(&self, draft: &Draft, value: Value) -> Option<(usize, usize)> {
         let stores = |item: &Item| matches!(item, Item::Region(region) if self.regions[*region].outputs[..] == [value]);
         let at = draft.passed.iter().position(stores)?;
         let Item::Region(producer) = draft.passed[at] else { return None };
         let is_product = matches!(self.regions[producer].kind, RegionKind::Contraction(_));
-        let is_read_before = draft.passed.iter().any(|&item| self.reads_of(item).any(|read| read == value));
+        let members = draft.members.iter().map(|&(member, _)| Item::Region(member));
+        let is_read_before =
+            members.chain(draft.passed.iter().copied()).any(|item| self.reads_of(item).any(|read| read == value));
         (is_product && !is_read_before && self.is_wanted(producer)).then_some((at, producer))
     }
 

@@ -10,6 +10,7 @@ use pullback_ir::{DotDims, Function, Inst, Shape, Value};
 
 use super::join::{Join, Joins};
 use super::{Factor, MAX_BYTES, MIN_PRODUCTS, Merge, Merged, Place, Product};
+use crate::rows::Rows;
 
 /// Products that multiply with one value.
 pub(super) struct Group {
@@ -49,7 +50,9 @@ impl Member {
             rhs_contract: other.clone(),
             ..DotDims::default()
         };
-        let pays = function.ty(shared).elements() >= function.ty(own).elements();
+        // To put it together takes a load and a store of each of its elements, unless that is a view.
+        let moved = if Rows::of(function, own).of == own { 2 } else { 1 } * function.ty(own).elements();
+        let pays = function.ty(shared).elements() >= moved;
         pays.then_some((shared, Self { inst, own, rows, row, out_row, dims }))
     }
 }

@@ -7,7 +7,7 @@ use cranelift_entity::{EntitySet, SecondaryMap};
 use pullback_ir::{Binary, DotDims, Function, Inst, Op, Shape, Value};
 
 use super::join::{Join, Joins};
-use super::{Factor, MIN_PRODUCTS, Merge, Merged, Place, Product, use_counts};
+use super::{Factor, MAX_BYTES, MIN_PRODUCTS, Merge, Merged, Place, Product, use_counts};
 
 /// A tree of additions whose inner results nothing else uses.
 struct Sum {
@@ -39,8 +39,8 @@ pub(super) fn find(function: &Function, joins: &mut Joins) -> (Vec<Merge>, Vec<I
     for (sum, groups) in found {
         let position = function.inst_results(sum.root).first().map_or(0, |&value| joins.position(value));
         let (mut products, mut merged) = (Vec::new(), EntitySet::new());
-        for group in groups {
-            if let Some(product) = merge(function, joins, (&group, position)) {
+        for group in groups.iter().flat_map(|group| chunks(function, group)) {
+            if let Some(product) = merge(function, joins, (group, position)) {
                 products.push(product);
                 merged.extend(group.iter().copied());
                 superfluous.extend(group.iter().filter_map(|&value| function.def_inst(value)));
@@ -140,6 +140,13 @@ fn has_order(function: &Function, joins: &Joins, group: &[Value]) -> bool {
         let operands: Vec<Value> = products.iter().map(side).collect();
         joins.order(function, &operands, &|_| false).is_some()
     })
+}
+
+/// A group in parts of which each puts together so many bytes at most; parts of too few products are left out.
+fn chunks<'g>(function: &Function, group: &'g [Value]) -> impl Iterator<Item = &'g [Value]> {
+    let bytes = |product: &Product<'_>| function.ty(product.lhs).bytes() + function.ty(product.rhs).bytes();
+    let most = products(function, group).iter().map(bytes).max().unwrap_or(1);
+    group.chunks((MAX_BYTES / most.max(1)).max(1)).filter(|part| part.len() >= MIN_PRODUCTS)
 }
 
 /// The product of what a group multiplies, to be computed where the instruction of this number is.
