@@ -9,6 +9,6 @@ func @f(%x: f32[64,192], %w: f32[64,192]) -> f32[64,64] {
   return %z
 }
 ; check: region 0: packed matrix product, stores %p
-; check: region 1: packed matrix product, stores %y
-; check: region 2: loop over [64,64], stores %e
+; check: region 1: loop over [64,64], stores %e
+; check: region 2: packed matrix product, stores %y
 ; check: region 3: packed matrix product, stores %z
