@@ -10,7 +10,7 @@
 //! another value, as slices of an input do, are a view of it; and parts that were joined for another product are rows of that. A vector is a matrix of one row.
 //!
 //! Only small products are merged, and only where putting together takes no more than is saved: a matrix that is read once instead of for each part, or
-//! sums that are not stored. What is put together is there as a whole, up to [`MAX_BYTES`]: a budget of memory may leave the pass out.
+//! sums that are not stored. What is put together is there as a whole, up to `MAX_BYTES`: a budget of memory may leave the pass out.
 //!
 //! Dots that were added up accumulate together, in another order (`ir-spec/numerics.md`); shared products keep theirs.
 //!
