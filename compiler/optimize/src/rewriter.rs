@@ -145,7 +145,7 @@ fn rewrite_level<'f>(
 }
 
 /// How often each value is used, as an operand or a result of the function.
-fn use_counts(function: &Function) -> SecondaryMap<Value, u32> {
+pub(crate) fn use_counts(function: &Function) -> SecondaryMap<Value, u32> {
     let mut uses = SecondaryMap::new();
     let args = function.insts().iter().flat_map(|&inst| function.args(inst));
     for &value in args.chain(function.results()) {

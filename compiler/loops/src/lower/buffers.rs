@@ -131,9 +131,8 @@ impl Buffers {
             buffers.also[value] = results.collect();
         }
         for InPlace { whole, parts, .. } in &reuse.in_place {
-            let head = reuse.heads[*whole].expand().unwrap_or(*whole);
             let new = || Location::whole(names.buffer_for(function, program, *whole, Space::Arena(0)));
-            let Location { buffer, offset } = buffers.of[head].get_or_insert_with(new).clone();
+            let Location { buffer, offset } = buffers.of[*whole].get_or_insert_with(new).clone();
             for &(part, start) in parts {
                 buffers.of[part] = Some(Location { buffer, offset: offset.plus_constant(start as i64) });
             }

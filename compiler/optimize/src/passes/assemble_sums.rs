@@ -18,7 +18,7 @@ mod sum;
 
 use std::collections::BTreeMap;
 
-use cranelift_entity::{EntitySet, SecondaryMap};
+use cranelift_entity::EntitySet;
 use pullback_ir::rewrite::{ValueMap, copy_inst, copy_params, map_results};
 use pullback_ir::{Binary, Builder, Function, Inst, Literal, Module, Op, Scalar, Shape, Unary, Value, Verified};
 
@@ -176,16 +176,6 @@ impl Assembler<'_> {
             _ => self.b.fail("slice", "a leaf that the sum does not have"),
         }
     }
-}
-
-/// How often each value is used, as an operand or a result of the function.
-fn use_counts(function: &Function) -> SecondaryMap<Value, u32> {
-    let mut counts = SecondaryMap::new();
-    let args = function.insts().iter().flat_map(|&inst| function.args(inst));
-    for &value in args.chain(function.results()) {
-        counts[value] += 1;
-    }
-    counts
 }
 
 /// The operation that defines a value, with its instruction.

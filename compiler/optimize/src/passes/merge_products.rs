@@ -21,7 +21,6 @@ mod join;
 mod shared;
 mod summed;
 
-use cranelift_entity::SecondaryMap;
 use pullback_ir::{BuildError, DotDims, Function, Inst, Module, Op, Value, Verified};
 
 use self::join::{Joined, Joins};
@@ -150,14 +149,4 @@ impl<'a> Product<'a> {
         let is_small = dims.lhs_batch.is_empty() && (1..=MAX_WORK).contains(&work);
         is_small.then_some(Self { inst, dims, lhs, rhs, out })
     }
-}
-
-/// How often each value is used, as an operand or a result of the function.
-fn use_counts(function: &Function) -> SecondaryMap<Value, u32> {
-    let mut counts = SecondaryMap::new();
-    let args = function.insts().iter().flat_map(|&inst| function.args(inst));
-    for &value in args.chain(function.results()) {
-        counts[value] += 1;
-    }
-    counts
 }

@@ -3,8 +3,9 @@
 use cranelift_entity::{EntitySet, SecondaryMap};
 use pullback_ir::{Binary, Function, Inst, Op, Scalar, Unary, Value};
 
-use super::{definition, use_counts};
+use super::definition;
 use crate::passes::part::Part;
+use crate::rewriter::use_counts;
 
 /// Deeper than any addition: what joins the parts of a concatenation, of which no two cover a position.
 const WITHIN_CONCATENATION: u32 = u32::MAX;

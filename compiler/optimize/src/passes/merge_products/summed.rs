@@ -7,7 +7,8 @@ use cranelift_entity::{EntitySet, SecondaryMap};
 use pullback_ir::{Binary, DotDims, Function, Inst, Op, Shape, Value};
 
 use super::join::{Join, Joins};
-use super::{Factor, MAX_BYTES, MIN_PRODUCTS, Merge, Merged, Place, Product, use_counts};
+use super::{Factor, MAX_BYTES, MIN_PRODUCTS, Merge, Merged, Place, Product};
+use crate::rewriter::use_counts;
 
 /// A tree of additions whose inner results nothing else uses.
 struct Sum {
