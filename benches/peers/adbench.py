@@ -310,7 +310,11 @@ def ode_problem(size):
 
 
 OBJECTIVES = {
-    "gmm": (gmm_problem, "test d2_k5_n1k d2_k10_n1k d10_k10_n1k d10_k25_n1k d2_k5_n10k d2_k10_n10k"),
+    "gmm": (
+        gmm_problem,
+        "test d2_k5_n1k d2_k10_n1k d10_k10_n1k d10_k25_n1k d2_k5_n10k d2_k10_n10k d10_k100_n1k "
+        "d20_k50_n1k d20_k200_n1k d32_k50_n1k d2_k100_n10k",
+    ),
     "ba": (ba_problem, "test ba1 ba2"),
     "lstm": (lstm_problem, "tiny l2_c1024 l4_c1024"),
     "hand": (partial(hand_problem, complicated=False), "test c100 c800"),

@@ -13,7 +13,20 @@ use super::{Failure, Objective, Problem, Program};
 
 pub(super) const OBJECTIVE: Objective = Objective {
     name: "gmm",
-    sizes: &["test", "d2_k5_n1k", "d2_k10_n1k", "d10_k10_n1k", "d10_k25_n1k", "d2_k5_n10k", "d2_k10_n10k"],
+    sizes: &[
+        "test",
+        "d2_k5_n1k",
+        "d2_k10_n1k",
+        "d10_k10_n1k",
+        "d10_k25_n1k",
+        "d2_k5_n10k",
+        "d2_k10_n10k",
+        "d10_k100_n1k",
+        "d20_k50_n1k",
+        "d20_k200_n1k",
+        "d32_k50_n1k",
+        "d2_k100_n10k",
+    ],
     problem,
 };
 

@@ -121,6 +121,19 @@ pub(super) fn blocking(shape: Shape, workers: usize) -> Blocking {
     Blocking { k_block, k_round: k_round.min(k), columns, item, streams, height, pack_lhs, pack_rhs }
 }
 
+/// The blocks of a product that is one, for one worker: those of [`blocking`] without its divisions, which would take as long as the product. `None` if there are more.
+pub(super) fn one_block(shape: Shape) -> Option<Blocking> {
+    let Shape { m, n, k, size, rhs, lhs_strides, tile: (width, height) } = shape;
+    if m > ROW_BLOCK || n > PACKING_TILES * width || k > K_BLOCK {
+        return None;
+    }
+    let pack_rhs = rhs == Rhs::Scattered;
+    let columns = if pack_rhs { n.next_multiple_of(width) } else { n };
+    let height = height.min(rows_without_conflict(lhs_strides, size));
+    let item = (m, columns);
+    Some(Blocking { k_block: k, k_round: k, columns, item, streams: false, height, pack_lhs: false, pack_rhs })
+}
+
 /// Steps along `k` that one tile sums up, unless it reads the right operand where it is and from memory.
 pub(super) fn k_block(k: usize) -> usize {
     even_parts(k, K_BLOCK, 1)
@@ -203,6 +216,18 @@ mod tests {
                 assert!(!pack_rhs || k_round * columns * shape.size <= RHS_BYTES, "{shape:?}");
             }
         }
+    }
+
+    #[test]
+    fn one_block_is_what_a_small_product_is_cut_into() {
+        let mut small = 0;
+        for shape in shapes() {
+            if let Some(block) = one_block(shape) {
+                assert_eq!(block, blocking(shape, 1), "{shape:?}");
+                small += 1;
+            }
+        }
+        assert!(small > 1000, "only {small}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
-use super::blocking::{Blocking, Rhs, Shape, blocking};
+use super::blocking::{Blocking, Rhs, Shape, blocking, one_block};
 use super::kernel::{Family, Kernel, Scalar, Tile, TileFn};
 use super::pack;
 use super::packed::{self, Panels};
@@ -52,16 +52,24 @@ unsafe impl<T: Scalar> Sync for Tiled<'_, T> {}
 /// The matrices are valid, no extent is 0, and the processor has the kernel's instructions.
 pub(super) unsafe fn multiply<T: Scalar>(kernel: &Kernel<T>, problem: &Problem<T>, workers: usize) {
     let rhs = if problem.rhs.column_stride == 1 { Rhs::Adjacent } else { Rhs::Scattered };
-    let blocking = blocking(shape(kernel, problem, rhs), workers);
+    let shape = shape(kernel, problem, rhs);
+    let one = if workers == 1 { one_block(shape) } else { None };
+    let blocking = one.unwrap_or_else(|| blocking(shape, workers));
     let Blocking { k_round, columns, pack_rhs, .. } = blocking;
     let (width, _) = kernel.large();
     let padded = columns.next_multiple_of(width);
     let space = Workspace::take(if pack_rhs { k_round * padded * size_of::<T>() } else { 0 });
     // One strip, which is packed anew in every round.
     let packed = pack_rhs.then(|| Panels { start: space.start(), width: padded, strip: k_round * padded });
-    let packs = if pack_rhs { padded.div_ceil(PACK_PANELS * width) } else { 0 };
     // SAFETY: the caller's promises.
-    unsafe { Tiled::new(kernel, problem, blocking, packed, packs).run(workers) };
+    unsafe {
+        if one.is_some() {
+            Tiled::one(kernel, problem, blocking, packed).run_one();
+        } else {
+            let packs = if pack_rhs { padded.div_ceil(PACK_PANELS * width) } else { 0 };
+            Tiled::new(kernel, problem, blocking, packed, packs).run(workers);
+        }
+    }
 }
 
 /// Computes a product whose right operand was packed by [`packed::pack`], to `problem.rhs.start`.
@@ -69,11 +77,17 @@ pub(super) unsafe fn multiply<T: Scalar>(kernel: &Kernel<T>, problem: &Problem<T
 /// # Safety
 /// As for [`multiply`].
 pub(super) unsafe fn multiply_packed<T: Scalar>(kernel: &Kernel<T>, problem: &Problem<T>, workers: usize) {
-    let blocking = blocking(shape(kernel, problem, Rhs::Packed), workers);
+    let shape = shape(kernel, problem, Rhs::Packed);
+    let one = if workers == 1 { one_block(shape) } else { None };
     // Nothing is written there: there are no items that pack.
-    let packed = packed::panels(problem.rhs.start.cast_mut(), problem.k);
+    let packed = Some(packed::panels(problem.rhs.start.cast_mut(), problem.k));
     // SAFETY: the caller's promises.
-    unsafe { Tiled::new(kernel, problem, blocking, Some(packed), 0).run(workers) };
+    unsafe {
+        match one {
+            Some(block) => Tiled::one(kernel, problem, block, packed).run_one(),
+            None => Tiled::new(kernel, problem, blocking(shape, workers), packed, 0).run(workers),
+        }
+    }
 }
 
 fn shape<T: Scalar>(kernel: &Kernel<T>, problem: &Problem<T>, rhs: Rhs) -> Shape {
@@ -102,6 +116,27 @@ impl<'a, T: Scalar> Tiled<'a, T> {
             k_rounds,
             rounds: k_rounds * n.div_ceil(blocking.columns),
             items: Items::default(),
+        }
+    }
+
+    /// A product of one block.
+    fn one(kernel: &'a Kernel<T>, problem: &'a Problem<T>, blocking: Blocking, packed: Option<Panels<T>>) -> Self {
+        let packs = usize::from(blocking.pack_rhs);
+        let items = Items::default();
+        Self { kernel, problem, blocking, packed, packs, products: 1, k_rounds: 1, rounds: 1, items }
+    }
+
+    /// Computes a product of one block.
+    unsafe fn run_one(&self) {
+        let &Problem { m, n, k, lhs, .. } = self.problem;
+        let block = Block { step: 0, in_round: 0, steps: k, row: 0, row_end: m };
+        let lhs = pack::Lhs { start: lhs.start, row: lhs.row_stride, step: lhs.column_stride };
+        // SAFETY: the caller's promises.
+        unsafe {
+            if let (Some(packed), true) = (&self.packed, self.blocking.pack_rhs) {
+                self.pack(packed, 0, 0);
+            }
+            self.panels(&block, lhs, 0, 0..n);
         }
     }
 

@@ -171,6 +171,8 @@ impl<'a> Grouping<'a> {
             Some("each position is needed many times, and what it is computed from is stored otherwise")
         } else if reduces && consumers.iter().any(|consumer| consumer.place.folds >= MAX_FOLDS) {
             Some("reductions are nested deep enough")
+        } else if reduces && matches!(data.kind, RegionKind::Assemble(_)) && self.folds_much(inst) {
+            Some("what it folds may be at hand elsewhere")
         } else {
             None
         }
@@ -308,6 +310,12 @@ impl<'a> Grouping<'a> {
 
     fn is_reducing(&self, inst: Inst) -> bool {
         role(self.function, inst) == Role::Reducing
+    }
+
+    /// Whether what a reduction folds is worth being read where others read it, tile by tile: a region that is written in parts runs along what it stores, and cannot fold a tile.
+    fn folds_much(&self, inst: Inst) -> bool {
+        let operands = self.function.args(inst).iter();
+        operands.map(|&value| self.function.ty(value).bytes()).sum::<usize>() >= self.options.cutting.min_saved
     }
 
     /// Whether a region is a reduction that takes nothing in, because fusion of reductions is off.

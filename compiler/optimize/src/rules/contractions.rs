@@ -309,8 +309,12 @@ fn emit_dot(w: &mut Rewriter<'_>, x: Value, y: Value, dims: DotDims) -> Value {
     w.emit(Op::Dot(Box::new(dims)), &[x, y])
 }
 
+/// Elements side by side that are worth another order of a product's result: a vector.
+const SIDE_BY_SIDE: usize = 8;
+
 /// A dot's result has batch axes, the left's free axes, the right's; a permutation that exchanges the last two groups is
-/// the dot of the exchanged operands.
+/// the dot of the exchanged operands. If it only puts the left's last axis last, exchanged operands make that the last one in memory, too: whoever reads the
+/// transpose then finds its elements side by side.
 pub(crate) fn transpose_of_dot(w: &mut Rewriter<'_>, op: &Op, args: &[Value]) -> Option<Value> {
     let (&[product], Op::Transpose(perm)) = (args, op) else { return None };
     let (dims, operands) =
@@ -322,12 +326,22 @@ pub(crate) fn transpose_of_dot(w: &mut Rewriter<'_>, op: &Op, args: &[Value]) ->
     }
     let batch = dims.lhs_batch.len();
     let left = dims.lhs_free(w.ty(x).rank()).len();
-    let exchange = (0..batch).chain(batch + left..perm.len()).chain(batch..batch + left);
-    if !perm.iter().copied().eq(exchange) {
+    let right = perm.len() - batch - left;
+    let exchanged = |axis: usize| match axis {
+        _ if axis < batch => axis,
+        _ if axis < batch + left => axis + right,
+        _ => axis - left,
+    };
+    let rest: Vec<usize> = perm.iter().map(|&axis| exchanged(axis)).collect();
+    let is_gone = is_increasing(&rest);
+    let is_long = perm.last().is_some_and(|&axis| w.extents(product)[axis] >= SIDE_BY_SIDE);
+    let is_last = left > 0 && right > 0 && is_long && rest.last() == Some(&(rest.len() - 1));
+    if !is_gone && !is_last {
         return None;
     }
     let DotDims { lhs_batch, rhs_batch, lhs_contract, rhs_contract } = dims;
-    let exchanged =
+    let dims =
         DotDims { lhs_batch: rhs_batch, rhs_batch: lhs_batch, lhs_contract: rhs_contract, rhs_contract: lhs_contract };
-    Some(emit_dot(w, y, x, exchanged))
+    let product = emit_dot(w, y, x, dims);
+    Some(if is_gone { product } else { w.emit(Op::Transpose(rest.into()), &[product]) })
 }

@@ -62,7 +62,7 @@ pub(crate) const TRANSPOSE: &[Rule] = &[
     },
     Rule {
         name: "transpose_of_dot",
-        about: "transpose (dot x, y) = dot y, x if the permutation exchanges their free axes",
+        about: "transpose (dot x, y) = dot y, x if the permutation exchanges their free axes; transpose of that if it puts the last one of x last",
         apply: super::contractions::transpose_of_dot,
     },
 ];

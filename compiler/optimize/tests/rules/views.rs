@@ -89,6 +89,12 @@ pub(crate) const CASES: &[Case] = &[
         "(%x: f32[5,2,3], %y: f32[5,3,4]) -> f32[5,4,2] { %b = dot %y, %x, batch=[0]x[0], contract=[1]x[2] : f32[5,4,2] return %b }",
     ),
     (
+        "transpose_of_dot",
+        OnWholeNumbers,
+        "(%x: f32[2,8,3], %y: f32[2,4,3]) -> f32[4,2,8] { %a = dot %x, %y, batch=[0]x[0], contract=[2]x[2] : f32[2,8,4] %b = transpose %a, perm=[2,0,1] : f32[4,2,8] return %b }",
+        "(%x: f32[2,8,3], %y: f32[2,4,3]) -> f32[4,2,8] { %a = dot %y, %x, batch=[0]x[0], contract=[2]x[2] : f32[2,4,8] %b = transpose %a, perm=[1,0,2] : f32[4,2,8] return %b }",
+    ),
+    (
         "reverse_nothing",
         Exactly,
         "(%x: f32[2,1]) -> f32[2,1] { %a = reverse %x, axes=[0,1] : f32[2,1] return %a }",

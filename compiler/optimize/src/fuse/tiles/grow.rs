@@ -11,9 +11,6 @@ use super::motion::Read;
 use super::reach::Reach;
 use super::{Cutting, TileGroup, TileRole, fit, work};
 
-/// The most dimensions that are cut.
-const MAX_DIMS: usize = 3;
-
 /// The most regions of a group, and the most regions in a row that do not fit before the search ends: it stays linear in the size of the function.
 const MAX_REGIONS: usize = 128;
 const MAX_MISSES: usize = 64;
@@ -68,7 +65,7 @@ pub(super) struct Draft {
 
 pub(super) struct Former<'a> {
     pub(super) function: &'a Function,
-    kinds: Fusion,
+    pub(super) kinds: Fusion,
     pub(super) regions: Vec<FusionRegion>,
     pub(super) stored: EntitySet<Value>,
     decisions: Vec<Decision>,
@@ -127,29 +124,6 @@ impl<'a> Former<'a> {
         Facts::of(self.function, &self.stored, &self.regions[region])
     }
 
-    /// The way to cut a seed that saves the most, with all that joins; `None` if it had better be a region by itself.
-    fn best(&self, seed: usize, waiting: &VecDeque<Item>, reach: &mut Reach) -> Option<Draft> {
-        let own_work = work(self.function, &self.regions[seed]);
-        if own_work < self.cutting.parallel_work / 16 || !self.is_wanted(seed) || self.facts[seed].is_in_place {
-            return None;
-        }
-        let mut best: Option<(usize, Draft)> = None;
-        for roles in self.seeds(seed) {
-            let Some(mut draft) = self.start(seed, roles) else { continue };
-            if self.kinds >= Fusion::Reductions {
-                self.grow(&mut draft, waiting, reach);
-            }
-            let saved = self.saved(&draft);
-            let fits = self.position_bytes(&draft) <= self.max_position(&draft, seed) && self.packs_for_many(&draft);
-            let is_alone = draft.members.len() == 1;
-            let pays = if is_alone { self.is_worth_threads(seed) } else { fits && saved >= self.cutting.min_saved };
-            if pays && best.as_ref().is_none_or(|(most, _)| saved > *most) {
-                best = Some((saved, draft));
-            }
-        }
-        best.map(|(_, draft)| draft)
-    }
-
     /// Bytes of what a group may store for one position of each dimension, with a region that may join it.
     pub(super) fn max_position(&self, draft: &Draft, region: usize) -> usize {
         let contracts = |region: usize| matches!(self.regions[region].kind, RegionKind::Contraction(_));
@@ -165,31 +139,7 @@ impl<'a> Former<'a> {
         self.kinds >= Fusion::Contractions || !matches!(self.regions[region].kind, RegionKind::Contraction(_))
     }
 
-    fn is_worth_threads(&self, region: usize) -> bool {
-        let region = &self.regions[region];
-        region.kind == RegionKind::Loop && work(self.function, region) >= self.cutting.parallel_work
-    }
-
-    /// The ways to cut the positions of a region: along its first axes, along another axis, or along what it folds.
-    fn seeds(&self, seed: usize) -> Vec<Vec<TileRole>> {
-        let facts = &self.facts[seed];
-        let axes = facts.extents.iter().enumerate().filter(|&(_, &extent)| extent > 1);
-        let axes: Vec<TileRole> = axes.map(|(axis, _)| TileRole::Axis(axis)).collect();
-        let mut seeds: Vec<Vec<TileRole>> = Vec::new();
-        for count in 1..=axes.len().min(MAX_DIMS) {
-            // Threads share the first dimension, so that is the longest of those of which a tile is one position.
-            let mut roles = axes[..count].to_vec();
-            roles[..count - 1].sort_by_key(|&role| std::cmp::Reverse(self.extent(seed, role)));
-            seeds.push(roles);
-        }
-        seeds.extend(axes.iter().skip(1).map(|&role| vec![role]));
-        if let Some(number) = facts.folds.iter().position(|&extent| extent > 1) {
-            seeds.push(vec![TileRole::Folded(number)]);
-        }
-        seeds
-    }
-
-    fn extent(&self, region: usize, role: TileRole) -> Option<usize> {
+    pub(super) fn extent(&self, region: usize, role: TileRole) -> Option<usize> {
         let Facts { extents, folds, .. } = &self.facts[region];
         match role {
             TileRole::Axis(axis) => extents.get(axis).copied(),
@@ -197,7 +147,7 @@ impl<'a> Former<'a> {
         }
     }
 
-    fn start(&self, seed: usize, roles: Vec<TileRole>) -> Option<Draft> {
+    pub(super) fn start(&self, seed: usize, roles: Vec<TileRole>) -> Option<Draft> {
         let extents = roles.iter().map(|&role| self.extent(seed, role)).collect::<Option<Vec<_>>>()?;
         let mut draft = Draft {
             extents,
@@ -235,13 +185,19 @@ impl<'a> Former<'a> {
     }
 
     /// Takes in what follows as long as it fits.
-    fn grow(&self, draft: &mut Draft, waiting: &VecDeque<Item>, reach: &mut Reach) {
+    pub(super) fn grow(
+        &self,
+        draft: &mut Draft,
+        (waiting, from): (&VecDeque<Item>, usize),
+        without: &[usize],
+        reach: &mut Reach,
+    ) {
         reach.clear();
         draft.members.iter().for_each(|member| self.bring_near(Item::Region(member.0), reach));
         let mut misses = 0;
         // Spread views, until the region comes that reads them.
         let mut held: Vec<usize> = Vec::new();
-        for &item in waiting {
+        for &item in waiting.range(from..) {
             if misses > MAX_MISSES || draft.members.len() >= MAX_REGIONS {
                 break;
             }
@@ -262,7 +218,10 @@ impl<'a> Former<'a> {
                 continue;
             }
             let joined = match item {
-                Item::Region(region) if !self.facts[region].reads.iter().any(|&value| reach.is_behind(value)) => {
+                Item::Region(region)
+                    if !without.contains(&region)
+                        && !self.facts[region].reads.iter().any(|&value| reach.is_behind(value)) =>
+                {
                     self.join_with_views(draft, &held, region, reach)
                 }
                 Item::Region(_) | Item::Group(_) => Err(None),
@@ -408,7 +367,7 @@ impl<'a> Former<'a> {
     }
 
     /// Bytes of traffic that a group saves.
-    fn saved(&self, draft: &Draft) -> usize {
+    pub(super) fn saved(&self, draft: &Draft) -> usize {
         let local = self.local(draft);
         let bytes = |value: Value| self.function.ty(value).bytes();
         let inner = draft.inner_reads.iter().map(|(&value, &count)| bytes(value) * count);

@@ -14,12 +14,14 @@
 //! from elsewhere it may read anywhere.
 //!
 //! Groups are formed from the first region to the last, each from a seed that takes in later regions as long as they fit. Of the ways to cut a seed's positions the one that saves
-//! the most bytes of traffic is taken, and none if that is less than [`Cutting::min_saved`]. Large regions without partners become groups of their own, since tiles are
+//! the most bytes of traffic is taken, and none if that is less than [`Cutting::min_saved`]. A group gives up its largest member if another group
+//! saves more by it than both do otherwise. Large regions without partners become groups of their own, since tiles are
 //! also what threads share.
 //!
 //! Invariants: the regions of a group are adjacent in the plan; groups do not overlap; every local value is read by the group's regions alone, at the block that they store.
 //! How many positions a tile has, and how many tiles run at once, the loop IR's schedule says.
 
+mod choose;
 mod facts;
 mod fit;
 mod grow;
@@ -79,7 +81,7 @@ impl Default for Cutting {
             max_accumulated: 512 << 10,
             max_whole: 512 << 10,
             max_packed: 8 << 20,
-            min_block: 16,
+            min_block: 8,
             min_streamed: 32,
             tile: 32 << 10,
             contraction_tile: 768 << 10,
