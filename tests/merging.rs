@@ -183,6 +183,43 @@ fn a_product_that_a_group_reads_whole_is_not_brought_into_it_in_blocks() {
 }
 
 #[test]
+fn a_product_of_which_a_group_reads_some_rows_is_not_brought_into_it() {
+    // The group runs over the four rows of the slice; the others are read behind it.
+    let text = "
+        func @main(%a: f64[16,33], %b: f64[33,33], %x: f64[4,33], %y: f64[4,33]) -> (f64[4,33], f64[11,33]) {
+          %h = add %x, %y : f64[4,33]
+          %k = reduce add %h, axes=[1] : f64[4]
+          %p = dot %a, %b, contract=[1]x[0] : f64[16,33]
+          %s = slice %p, start=[0,0], limit=[4,33] : f64[4,33]
+          %t = slice %p, start=[4,0], limit=[15,33] : f64[11,33]
+          %kk = broadcast %k, dims=[0] : f64[4,33]
+          %u = mul %s, %kk : f64[4,33]
+          %v = sin %t : f64[11,33]
+          return %u, %v
+        }";
+    check(&parsed(text));
+}
+
+#[test]
+fn a_view_that_is_stored_may_be_read_by_another_one() {
+    // The state is both: numbers counted up, and those repeated.
+    let text = "
+        func @main(%x: f64[3]) -> (f64[3,3], f64[4,3,3]) {
+          %a = iota axis=0 : f64[3,3]
+          %b = broadcast %a, dims=[1,2] : f64[4,3,3]
+          %c, %d = scan %x, %a, %b, length=4, consts=1, carry=2 : f64[3,3], f64[4,3,3]
+            body(%w: f64[3], %p: f64[3,3], %q: f64[4,3,3]) {
+              %e = sin %q : f64[4,3,3]
+              %s = broadcast %w, dims=[1] : f64[3,3]
+              %t = add %s, %p : f64[3,3]
+              yield %t, %e
+            }
+          return %c, %d
+        }";
+    check(&parsed(text));
+}
+
+#[test]
 fn a_budget_of_memory_is_met_without_anything_put_together_if_it_has_to_be() {
     let mut text = String::from(
         "func @main(%x: f64[32,64], %w: f64[64,64], %s0: f64[64,64]) -> (f64[64,64], f64[32,64]) {\n  %e0 = neg %x : f64[32,64]\n",

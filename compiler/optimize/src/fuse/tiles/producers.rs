@@ -48,7 +48,7 @@ impl Former<'_> {
 
     /// Takes in a product as the region wants it that reads it, if it fits.
     fn join_producer(&self, draft: &mut Draft, producer: usize, value: Value, axes: &[Option<usize>]) -> Option<()> {
-        let roles = axes.iter().map(|axis| axis.map(TileRole::Axis)).collect::<Option<Vec<_>>>()?;
+        let roles = self.axes_wanted(draft, producer, axes)?;
         let moves = self.moves(producer, &roles)?;
         let positions = draft.extents.iter().product::<usize>().max(1);
         let added = |value: Value| self.function.ty(value).bytes() / positions;
@@ -62,5 +62,14 @@ impl Former<'_> {
             && self.may_multiply(draft, producer, &moves)
             && self.multiplies_well(producer, &roles, &draft.extents, (bytes, touched));
         fits.then(|| self.join(draft, producer, roles, &moves))
+    }
+
+    /// How a region runs that makes what another reads along these axes. Each has as many positions as the group's dimension: where a slice is read, the group runs over
+    /// part of them, and others may need the rest.
+    pub(super) fn axes_wanted(&self, draft: &Draft, region: usize, axes: &[Option<usize>]) -> Option<Vec<TileRole>> {
+        let whole = |(axis, &extent): (&Option<usize>, &usize)| {
+            axis.filter(|&axis| self.facts[region].extents.get(axis) == Some(&extent)).map(TileRole::Axis)
+        };
+        axes.iter().zip(&draft.extents).map(whole).collect()
     }
 }

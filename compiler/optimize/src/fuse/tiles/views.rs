@@ -7,23 +7,22 @@ use std::collections::BTreeMap;
 
 use pullback_ir::Value;
 
-use super::TileRole;
 use super::grow::{Draft, Former, Item};
 use super::reach::Reach;
 
 impl Former<'_> {
-    /// The regions in an order in which reads follow writes: as they are, but for spread views, each of which comes right before the first region that reads it.
+    /// The regions in an order in which reads follow writes: as they are, but for spread views, each of which comes right before the first region that reads it. A view that
+    /// is read by another one goes where that goes.
     pub(super) fn order(&self) -> Vec<usize> {
         let mut before: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         let mut order = Vec::with_capacity(self.regions.len());
         for number in 0..self.regions.len() {
             let reader = self.facts[number].spread_view.and_then(|value| self.readers[value].iter().copied().min());
+            let mut placed = before.remove(&number).unwrap_or_default();
+            placed.push(number);
             match reader.filter(|&reader| reader > number) {
-                Some(reader) => before.entry(reader).or_default().push(number),
-                None => {
-                    order.extend(before.remove(&number).unwrap_or_default());
-                    order.push(number);
-                }
+                Some(reader) => before.entry(reader).or_default().extend(placed),
+                None => order.extend(placed),
             }
         }
         order
@@ -91,7 +90,7 @@ impl Former<'_> {
         let wanted = || {
             let (_, mut moves) = self.fitting(draft, reader).ok()?;
             let axes = moves.remove(&value)?;
-            let roles = axes.into_iter().map(|axis| axis.map(TileRole::Axis)).collect::<Option<Vec<_>>>()?;
+            let roles = self.axes_wanted(draft, view, &axes)?;
             let moves = self.moves(view, &roles)?;
             let positions = draft.extents.iter().product::<usize>().max(1);
             let fits = self.position_bytes(draft) + self.function.ty(value).bytes() / positions
