@@ -20,11 +20,19 @@ use crate::layout::Layout;
 use crate::math::MathBuilder;
 use crate::math::externs::FunctionExterns;
 
-/// The most constants that stay in registers, of which there are sixteen.
-const MAX_KEPT: usize = 6;
+/// The most constants that stay in registers, and the most statements of a kernel in which they do: larger ones have other use for them.
+#[derive(Clone, Copy)]
+struct Keeping {
+    constants: usize,
+    statements: usize,
+}
 
-/// The most statements of a kernel in which constants stay in registers: larger ones have other use for them.
-const MAX_KEEPING: usize = 80;
+impl Keeping {
+    /// Where there are sixteen registers, and where there are twice as many. As an operand a constant is one more load, of which a long row has enough.
+    const fn of(wide: bool) -> Self {
+        if wide { Self { constants: 8, statements: 320 } } else { Self { constants: 6, statements: 80 } }
+    }
+}
 
 /// What kernels are emitted in.
 pub(super) struct Environment<'a> {
@@ -205,9 +213,10 @@ impl<'a, 'f> Emitter<'a, 'f> {
 
     fn body(&mut self, kernel: &Kernel, depth: usize) -> Result<(), Error> {
         let mut found = HashSet::new();
-        self.keeps_constants = size_in_place(&kernel.body).is_some_and(|size| size <= MAX_KEEPING)
+        let most = Keeping::of(self.env.settings.wide);
+        self.keeps_constants = size_in_place(&kernel.body).is_some_and(|size| size <= most.statements)
             && collect_constants(&kernel.body, &mut found)
-            && found.len() <= MAX_KEPT;
+            && found.len() <= most.constants;
         self.statements(&kernel.body, depth)
     }
 

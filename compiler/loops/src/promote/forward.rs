@@ -129,7 +129,7 @@ impl Walk<'_> {
             Stmt::Let(var, Expr::Load(place)) => self.load(var, place),
             Stmt::Let(var, expr) => {
                 let expr = with_operands(&expr, |operand| self.var(operand));
-                match self.facts.simplify(var, expr) {
+                match self.facts.simplify(&self.program.vars, var, expr) {
                     Simplified::Same(other) => self.renamed[var] = Some(other),
                     Simplified::Expr(expr) => self.out.push(Stmt::Let(var, expr)),
                 }

@@ -24,6 +24,7 @@ mod unroll;
 use std::collections::BTreeMap;
 
 pub(crate) use operands::{remove_unused, takes_long, with_operands};
+pub(crate) use simplify::{Facts, Simplified};
 
 use crate::error::Error;
 use crate::memory::plan_memory;

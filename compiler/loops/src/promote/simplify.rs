@@ -4,14 +4,14 @@
 //! without changing a bit takes care: `x + 0` is `x` unless `x` is -0, when it is +0. A sum is -0 only if both operands are (in rounding to
 //! nearest, which is all that there is), so a sum with something that is no -0 is none either, and one more zero added to it changes nothing.
 
-use cranelift_entity::{EntitySet, SecondaryMap};
+use cranelift_entity::{EntitySet, PrimaryMap, SecondaryMap};
 use pullback_interp::scalar;
 use pullback_ir::{Binary, Scalar};
 
-use crate::program::{Expr, Var};
+use crate::program::{Expr, Var, VarType};
 
 /// What an expression turned out to be.
-pub(super) enum Simplified {
+pub(crate) enum Simplified {
     /// What a variable is.
     Same(Var),
     /// An expression.
@@ -20,15 +20,15 @@ pub(super) enum Simplified {
 
 /// What is known of the values of variables.
 #[derive(Default)]
-pub(super) struct Facts {
+pub(crate) struct Facts {
     constants: SecondaryMap<Var, Option<Scalar>>,
     /// Variables no lane of which is -0.
     not_negative_zero: EntitySet<Var>,
 }
 
 impl Facts {
-    /// The simplest form of an expression about to be assigned to `var`.
-    pub(super) fn simplify(&mut self, var: Var, expr: Expr) -> Simplified {
+    /// The simplest form of an expression about to be assigned to `var`, one of `vars`.
+    pub(crate) fn simplify(&mut self, vars: &PrimaryMap<Var, VarType>, var: Var, expr: Expr) -> Simplified {
         let expr = match expr {
             Expr::Binary(Binary::Add, x, y) => match (self.constants[x], self.constants[y]) {
                 (Some(a), Some(b)) => fold(a, b).map_or(expr, Expr::Const),
@@ -38,17 +38,19 @@ impl Facts {
             },
             expr => expr,
         };
-        self.learn(var, &expr);
+        self.learn(vars, var, &expr);
         Simplified::Expr(expr)
     }
 
-    fn learn(&mut self, var: Var, expr: &Expr) {
+    fn learn(&mut self, vars: &PrimaryMap<Var, VarType>, var: Var, expr: &Expr) {
         let is_not_negative_zero = match expr {
             Expr::Const(scalar) => {
                 self.constants[var] = Some(*scalar);
                 !is_zero(*scalar, true)
             }
             Expr::Binary(Binary::Add, x, y) => [x, y].iter().any(|&&x| self.not_negative_zero.contains(x)),
+            // Numbers that are no floats have one zero.
+            Expr::Convert(x) => !vars[*x].dtype.is_float(),
             Expr::MulAdd(_, _, x) | Expr::Splat(x) => self.not_negative_zero.contains(*x),
             _ => false,
         };
