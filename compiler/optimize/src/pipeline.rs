@@ -16,9 +16,9 @@ use pullback_ir::{FuncId, Function, Module, Verified, verify};
 use crate::equality::same_function;
 use crate::pass::{Changed, Error, Pass};
 use crate::passes::{
-    ASSEMBLE_SUMS, CHANNELS_LAST, ELIMINATE_COMMON_SUBEXPRESSIONS, ELIMINATE_DEAD_CODE, EXPAND_OPERATIONS,
-    FOLD_CONSTANTS, HOIST_INVARIANTS, INLINE_CALLS, INLINE_REGIONS, MERGE_PRODUCTS, NARROW_VALUES, SIMPLIFY_ALGEBRA,
-    SIMPLIFY_CONTROL_FLOW, STREAM_VALUES,
+    ASSEMBLE_SUMS, CHANNELS_LAST, DISSOLVE_CONCATENATIONS, ELIMINATE_COMMON_SUBEXPRESSIONS, ELIMINATE_DEAD_CODE,
+    EXPAND_OPERATIONS, FOLD_CONSTANTS, HOIST_INVARIANTS, INLINE_CALLS, INLINE_REGIONS, MERGE_PRODUCTS, NARROW_VALUES,
+    SIMPLIFY_ALGEBRA, SIMPLIFY_CONTROL_FLOW, STREAM_VALUES,
 };
 
 /// What runs unless asked otherwise.
@@ -36,6 +36,8 @@ pub const DEFAULT: &[&Pass] = &[
     &ELIMINATE_COMMON_SUBEXPRESSIONS,
     // Pads are by now in their simplest form, and equal ones are one: what else uses them is known.
     &ASSEMBLE_SUMS,
+    // Those that are left are in no sum.
+    &DISSOLVE_CONCATENATIONS,
     // Of sums in pieces too, only what is read is computed.
     &NARROW_VALUES,
     // What is left in loops is needed there.

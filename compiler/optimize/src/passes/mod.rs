@@ -4,6 +4,7 @@
 
 pub mod assemble_sums;
 pub mod channels_last;
+pub mod dissolve_concatenations;
 pub mod eliminate_common_subexpressions;
 pub mod eliminate_dead_code;
 pub mod expand_operations;
@@ -20,6 +21,7 @@ pub mod stream_values;
 
 pub use assemble_sums::ASSEMBLE_SUMS;
 pub use channels_last::CHANNELS_LAST;
+pub use dissolve_concatenations::DISSOLVE_CONCATENATIONS;
 pub use eliminate_common_subexpressions::ELIMINATE_COMMON_SUBEXPRESSIONS;
 pub use eliminate_dead_code::ELIMINATE_DEAD_CODE;
 pub use expand_operations::{EXPAND_OPERATIONS, expand_operations};
