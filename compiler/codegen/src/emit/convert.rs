@@ -5,7 +5,7 @@
 //! the same width, and the lowering uses scalars for the rest; with [`crate::wide`] all vectors convert, lane by lane where there is no instruction.
 
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
-use cranelift_codegen::ir::{InstBuilder, Type, Value, types};
+use cranelift_codegen::ir::{InstBuilder, Opcode, Type, Value, types};
 use pullback_ir::{DType, Scalar};
 use pullback_loops::VarType;
 
@@ -87,6 +87,12 @@ impl Emitter<'_, '_> {
             DType::I32 | DType::I64 | DType::U8 | DType::Bool => {
                 let signed = matches!(from, DType::I32 | DType::I64);
                 Ok(match to {
+                    DType::F32 | DType::F64 if from == DType::Bool && self.is_compared(x) => {
+                        let ty = VarType::scalar(to);
+                        let [one, zero] = [1.0, 0.0].map(|number| self.constant(ty, Scalar::from_f64(to, number)));
+                        let (one, zero) = (one?, zero?);
+                        self.math().select(Mask(x), one, zero)
+                    }
                     DType::F32 | DType::F64 => {
                         let wide = if signed { x } else { self.builder.ins().uextend(types::I32, x) };
                         self.builder.ins().fcvt_from_sint(register, wide)
@@ -101,6 +107,13 @@ impl Emitter<'_, '_> {
                 })
             }
         }
+    }
+
+    /// Whether a truth value is a comparison that becomes a mask, by which to move a number is one instruction.
+    fn is_compared(&self, x: Value) -> bool {
+        let dfg = &self.builder.func.dfg;
+        let made = dfg.value_def(x).inst().map(|inst| dfg.insts[inst].opcode());
+        self.env.settings.wide && matches!(made, Some(Opcode::Fcmp))
     }
 
     /// A float, or a vector of them, as an integer type that has as many lanes.

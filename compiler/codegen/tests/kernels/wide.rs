@@ -160,6 +160,33 @@ fn truth_values_choose_between_lanes_of_any_width() {
     }
 }
 
+#[test]
+fn a_comparison_of_scalars_is_a_number_whether_it_is_a_mask_or_a_byte() {
+    for (compared, comparison) in [("f32", "gt"), ("f64", "le"), ("f32", "ne")] {
+        let text = format!(
+            "program @f {{ buffer %x : f32[9] input 0 buffer %y : f32[9] output 0 buffer %z : f32[9] output 1 buffer %b : bool[9] arena 0 arena 64
+               kernel @k \"\" {{
+                 for i0 = 0 to 9 step 1 {{
+                   v0 = load %x[i0] : f32
+                   v1 = convert v0 : {compared}
+                   v2 = const 4.0 : {compared}
+                   v3 = compare {comparison} v1, v2 : bool
+                   v4 = convert v3 : f64
+                   v5 = convert v4 : f32
+                   store %y[i0], v5
+                   v6 = compare {comparison} v1, v2 : bool
+                   store %b[i0], v6
+                   v7 = load %b[i0] : bool
+                   v8 = convert v7 : f32
+                   v9 = add v8, v5 : f32
+                   store %z[i0], v9
+                 }}
+               }} }}"
+        );
+        check(&text, &numbers(9));
+    }
+}
+
 /// Kernels emitted in place, with wide vectors and without, in loops and cases; `%y` has 16 elements of each iteration.
 fn steps(parallel: &str) -> String {
     let space = if parallel.is_empty() { "arena" } else { "local" };
